@@ -1,0 +1,1 @@
+//! kamscale-agent (daemon) and kamscale (command line): observe, plan, act

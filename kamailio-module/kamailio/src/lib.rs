@@ -1,0 +1,1 @@
+//! A safe layer for writing Kamailio modules in Rust

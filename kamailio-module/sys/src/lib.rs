@@ -1,0 +1,1 @@
+//! What bindgen and the C shim say about one exact Kamailio build

@@ -1,0 +1,1 @@
+//! The contract between module and agent: shared memory layout, publication, counters
