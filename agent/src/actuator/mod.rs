@@ -1,0 +1,113 @@
+//! Actuators: what makes and removes members.
+//!
+//! An actuator carries out; it decides nothing and never retries on its own: only the control loop
+//! does. Every call ends within its configured time.
+
+mod local;
+mod manual;
+mod options;
+mod process;
+mod template;
+
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+pub use local::Local;
+pub use manual::Manual;
+pub use process::ProcessId;
+pub use template::unknown_placeholder;
+
+/// A member to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// Its pool.
+    pub pool: String,
+    /// Its name.
+    pub name: String,
+    /// The address it shall take; `None` where the actuator has none to give.
+    pub address: Option<IpAddr>,
+}
+
+/// What an actuator knows a member by; kept in the state file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Handle {
+    /// Comes and goes by command of an operator; nothing is started or stopped.
+    Manual,
+    /// A process on this machine.
+    Process {
+        /// The process; `None` until it was started.
+        process: Option<ProcessId>,
+        /// The address it took.
+        address: IpAddr,
+    },
+}
+
+/// Why an actuator failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ActuatorError {
+    /// The command could not be started.
+    #[error("cannot start {command}: {source}; check `start` in the pool's `local` section")]
+    Start {
+        /// The command.
+        command: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It ended before it was ready.
+    #[error("{what} ended before it was ready; see {log}")]
+    Ended {
+        /// Which member.
+        what: String,
+        /// Its log file.
+        log: String,
+    },
+    /// It did not answer in time.
+    #[error("{what} did not answer SIP OPTIONS for {timeout_s} s (boot_timeout_s); see {log}")]
+    NotReady {
+        /// Which member.
+        what: String,
+        /// How long it was given.
+        timeout_s: f64,
+        /// Its log file.
+        log: String,
+    },
+    /// It could not be stopped.
+    #[error("cannot stop {what}: {source}")]
+    Stop {
+        /// Which member.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// This actuator cannot do that.
+    #[error("{0}")]
+    Unsupported(&'static str),
+}
+
+/// Makes, watches and removes members of one pool.
+#[async_trait]
+pub trait Actuator: Send + Sync + std::fmt::Debug {
+    /// Addresses from which the control loop picks a free one; empty if it has none to give.
+    fn addresses(&self) -> &[IpAddr];
+
+    /// The URI of a member at an address.
+    fn uri(&self, order: &Order) -> Option<String>;
+
+    /// Starts a member; returns as soon as it exists, ready or not.
+    async fn create(&self, order: &Order) -> Result<Handle, ActuatorError>;
+
+    /// Waits until it is ready to take requests.
+    async fn ready(&self, order: &Order, handle: &Handle) -> Result<(), ActuatorError>;
+
+    /// Stops it; a member that is gone already is no error.
+    async fn delete(&self, order: &Order, handle: &Handle) -> Result<(), ActuatorError>;
+
+    /// Whether it still runs; cheap, asked on every round.
+    fn alive(&self, handle: &Handle) -> bool;
+
+    /// Looks for a member that was started but whose handle was lost (crash between the two).
+    fn find(&self, order: &Order) -> Option<Handle>;
+}
