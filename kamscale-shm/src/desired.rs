@@ -1,0 +1,154 @@
+//! A Kamailio process's view of the desired file: a private, validated copy of the newest table.
+//! Two loads tell a request that nothing changed; all memory is there before the first request.
+
+use std::path::PathBuf;
+
+use crate::files::{self, Layout};
+use crate::layout::{DESIRED_MAGIC, DesiredFile, Header};
+use crate::limits::{MAX_TABLE_WORDS, TABLE_SLOTS};
+use crate::mapping::Mapped;
+use crate::publication::{self, Slot, slot_of};
+use crate::sync::Ordering;
+use crate::table::{Table, TableError};
+
+/// Copies a request tries before it goes on with the table it has.
+const COPY_TRIES: u32 = 3;
+
+impl Layout for DesiredFile {
+    const MAGIC: u64 = DESIRED_MAGIC;
+    const SUFFIX: &'static str = "desired";
+    fn header(&self) -> &Header {
+        &self.header
+    }
+}
+
+impl DesiredFile {
+    /// The slot of a generation.
+    #[must_use]
+    pub fn slot(&self, generation: u64) -> Slot<'_> {
+        let slot = &self.slots[slot_of(generation, TABLE_SLOTS)];
+        Slot {
+            stamp: &slot.stamp,
+            length: &slot.length,
+            words: &slot.words,
+        }
+    }
+}
+
+/// What a look at the desired file came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresh {
+    /// Nothing new.
+    Unchanged,
+    /// The table of this generation is in use from now on.
+    Applied(u64),
+    /// The publisher overtook every try; the old table stays until the next request tries again.
+    Torn,
+    /// The new table is not valid; the old one stays until another generation comes.
+    Rejected(TableError),
+}
+
+/// The desired file as one process sees it.
+#[derive(Debug)]
+pub struct DesiredReader {
+    path: PathBuf,
+    file: Option<Mapped<DesiredFile>>,
+    /// The epoch and generation that were looked at last.
+    seen_epoch: u64,
+    seen_generation: u64,
+    table: Table,
+    /// Where the next table is copied; the old one's memory afterwards.
+    spare: Vec<u64>,
+}
+
+impl DesiredReader {
+    /// Not attached yet, with an empty table.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            file: None,
+            seen_epoch: 0,
+            seen_generation: 0,
+            table: Table::default(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// Uses this table until an agent publishes one (the `pools_file`).
+    pub fn start_with(&mut self, table: Table) {
+        self.table = table;
+    }
+
+    /// Reserves the memory for the largest possible table, twice. It costs address space only:
+    /// pages are taken when a table of that size comes.
+    pub fn reserve(&mut self) {
+        self.spare = vec![0; MAX_TABLE_WORDS];
+        let mut words = vec![0; MAX_TABLE_WORDS];
+        let old = std::mem::take(&mut self.table).into_words();
+        words[..old.len()].copy_from_slice(&old);
+        if let Ok(table) = Table::adopt(words, old.len()) {
+            self.table = table;
+        }
+    }
+
+    /// The table in use.
+    #[must_use]
+    #[inline]
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// Applies what is new. `epoch` is [`crate::layout::ServerRow::desired_epoch`].
+    #[inline]
+    pub fn refresh(&mut self, epoch: u64) -> Refresh {
+        let generation = match &self.file {
+            // Partner: the Release store of the generation in `publication::publish`.
+            Some(file) => file.get().generation.0.load(Ordering::Acquire),
+            None => 0,
+        };
+        if epoch == self.seen_epoch && generation == self.seen_generation {
+            return Refresh::Unchanged;
+        }
+        self.apply(epoch)
+    }
+
+    #[cold]
+    fn apply(&mut self, epoch: u64) -> Refresh {
+        if epoch != self.seen_epoch {
+            // The one time that a request calls the system: the agent's file was replaced.
+            self.seen_epoch = epoch;
+            self.seen_generation = 0;
+            self.file = files::open::<DesiredFile>(&self.path, false).ok();
+        }
+        if self.spare.len() < MAX_TABLE_WORDS {
+            self.spare.resize(MAX_TABLE_WORDS, 0);
+        }
+        let Some(file) = &self.file else {
+            return Refresh::Unchanged;
+        };
+        for _ in 0..COPY_TRIES {
+            let generation = file.get().generation.0.load(Ordering::Acquire);
+            if generation == self.seen_generation || generation == 0 {
+                return Refresh::Unchanged;
+            }
+            let slot = file.get().slot(generation);
+            let Ok(length) = publication::copy(&slot, generation, &mut self.spare) else {
+                continue;
+            };
+            self.seen_generation = generation;
+            let copied = std::mem::take(&mut self.spare);
+            return match Table::adopt(copied, length) {
+                Ok(new) => {
+                    self.spare = std::mem::replace(&mut self.table, new).into_words();
+                    Refresh::Applied(generation)
+                }
+                Err((why, words)) => {
+                    self.spare = words;
+                    Refresh::Rejected(why)
+                }
+            };
+        }
+        Refresh::Torn
+    }
+}

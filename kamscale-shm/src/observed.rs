@@ -1,0 +1,265 @@
+//! Kamailio's side of the observed file: it makes it before the fork and counts into it after.
+//! Nothing here waits, and nothing but creation and the timer's look at the desired file calls the
+//! system.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use crate::clock;
+use crate::files::{self, Layout, ShmError};
+use crate::layout::{
+    DesiredFile, Header, MemberRow, OBSERVED_MAGIC, ObservedFile, ProcessRow, ServerRow,
+};
+use crate::limits::{MAX_FEATURES, MAX_MEMBERS, MAX_PROCESSES};
+use crate::mapping::Mapped;
+use crate::spec::{DesiredState, SpecError, is_name};
+use crate::sync::{AtomicU64, Ordering};
+
+impl Layout for ObservedFile {
+    const MAGIC: u64 = OBSERVED_MAGIC;
+    const SUFFIX: &'static str = "observed";
+    fn header(&self) -> &Header {
+        &self.header
+    }
+}
+
+/// The observed file of the running Kamailio.
+#[derive(Debug)]
+pub struct Observed {
+    file: Mapped<ObservedFile>,
+    desired_path: PathBuf,
+    /// Held by every process of this Kamailio, by inheritance.
+    _lock: File,
+}
+
+impl Observed {
+    /// Makes the file of this instance. States that an operator set by hand are taken over from
+    /// the file of the Kamailio before.
+    ///
+    /// # Errors
+    /// [`ShmError::InUse`] if a Kamailio already runs this instance (its file is left alone).
+    pub fn create(dir: &Path, instance: &str, features: &[String]) -> Result<Self, ShmError> {
+        let path = files::path_of(dir, instance, ObservedFile::SUFFIX)?;
+        let desired_path = files::path_of(dir, instance, DesiredFile::SUFFIX)?;
+        let lock = files::lock(dir, instance, "kamailio")?;
+        let before = files::open::<ObservedFile>(&path, false).ok();
+        let file = files::create::<ObservedFile>(&path, |new| {
+            for (row, name) in new.features.iter().zip(features) {
+                for (cell, byte) in row.bytes.iter().zip(name.bytes()) {
+                    cell.store(byte, Ordering::Relaxed);
+                }
+            }
+            let count = u32::try_from(features.len().min(MAX_FEATURES)).unwrap_or(0);
+            new.server.features.store(count, Ordering::Relaxed);
+            if let Some(before) = &before {
+                keep_overrides(before.get(), new);
+            }
+        })?;
+        Ok(Self {
+            file,
+            desired_path,
+            _lock: lock,
+        })
+    }
+
+    /// Whether these names can be declared as features.
+    ///
+    /// # Errors
+    /// The first rule that they break.
+    pub fn check_features(features: &[String]) -> Result<(), SpecError> {
+        if features.len() > MAX_FEATURES {
+            let (limit, is) = (MAX_FEATURES, features.len());
+            return Err(SpecError::Limit {
+                what: "features",
+                limit,
+                is,
+            });
+        }
+        for (index, name) in features.iter().enumerate() {
+            if !is_name(name) {
+                return Err(SpecError::Name(name.clone()));
+            }
+            if features[..index].contains(name) {
+                return Err(SpecError::Duplicate(format!("feature {name}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// What concerns all of Kamailio.
+    #[must_use]
+    #[inline]
+    pub fn server(&self) -> &ServerRow {
+        &self.file.get().server
+    }
+
+    /// The row of a member, `None` for a slot that no table can name.
+    #[must_use]
+    #[inline]
+    pub fn member(&self, slot: usize) -> Option<&MemberRow> {
+        self.file.get().members.get(slot)
+    }
+
+    /// The row of a process.
+    #[must_use]
+    #[inline]
+    pub fn process(&self, number: usize) -> Option<&ProcessRow> {
+        self.file.get().processes.get(number)
+    }
+
+    /// The rows of all processes that there were.
+    pub fn processes(&self) -> impl Iterator<Item = (usize, &ProcessRow)> {
+        let rows = self
+            .file
+            .get()
+            .processes
+            .iter()
+            .take(MAX_PROCESSES)
+            .enumerate();
+        rows.filter(|(_, row)| row.pid.load(Ordering::Relaxed) != 0)
+    }
+
+    /// Requests of a feature, over all processes.
+    #[must_use]
+    pub fn requests(&self, feature: usize) -> u64 {
+        let of = |row: &ProcessRow| {
+            row.features
+                .0
+                .get(feature)
+                .map_or(0, |c| c.load(Ordering::Relaxed))
+        };
+        self.file.get().processes.iter().map(of).sum()
+    }
+
+    /// (selected, refused) of a pool slot, over all processes.
+    #[must_use]
+    pub fn selections(&self, pool_slot: usize) -> (u64, u64) {
+        self.processes()
+            .filter_map(|(_, row)| row.pools.get(pool_slot))
+            .fold((0, 0), |sum, c| {
+                (
+                    sum.0 + c.selected.load(Ordering::Relaxed),
+                    sum.1 + c.refused.load(Ordering::Relaxed),
+                )
+            })
+    }
+
+    /// A sign of life, and Kamailio's own clock. The timer process calls it every second.
+    pub fn beat(&self, uptime_s: u64) {
+        self.server().uptime_s.store(uptime_s, Ordering::Relaxed);
+        self.file
+            .get()
+            .header
+            .heartbeat_ns
+            .store(clock::monotonic_ns(), Ordering::Release);
+    }
+
+    /// Looks whether another desired file than `known` is there, and if so tells all processes.
+    /// Returns what is there now. For the timer process: it calls the system.
+    #[must_use]
+    pub fn look_for_desired(&self, known: Option<(u64, u64)>) -> Option<(u64, u64)> {
+        let now = files::identity(&self.desired_path)
+            .filter(|_| files::open::<DesiredFile>(&self.desired_path, false).is_ok());
+        if now != known {
+            // Partner: the load in `DesiredReader::refresh`.
+            self.server().desired_epoch.fetch_add(1, Ordering::Release);
+        }
+        now
+    }
+
+    /// Where the agent's file is.
+    #[must_use]
+    pub fn desired_path(&self) -> &Path {
+        &self.desired_path
+    }
+
+    /// Says that this Kamailio ends in order.
+    pub fn close(&self) {
+        self.file.get().header.closed.store(1, Ordering::Release);
+    }
+}
+
+/// Adds to a counter that only the calling process writes.
+#[inline]
+pub fn add(counter: &AtomicU64, by: u64) {
+    counter.store(
+        counter.load(Ordering::Relaxed).wrapping_add(by),
+        Ordering::Relaxed,
+    );
+}
+
+impl MemberRow {
+    /// Takes the row for the member `id` if it is not its row yet: counts of an earlier owner of
+    /// the slot do not apply to it. The agent gives a slot away only when nothing is counted on it.
+    #[inline]
+    pub fn claim(&self, id: u64) {
+        if self.id.load(Ordering::Acquire) != id {
+            self.take_over(id);
+        }
+    }
+
+    #[cold]
+    fn take_over(&self, id: u64) {
+        let was = self.id.swap(id, Ordering::AcqRel);
+        if was != id && was != 0 {
+            self.down_until_s.store(0, Ordering::Relaxed);
+            self.override_state.store(0, Ordering::Relaxed);
+            self.failures.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the row speaks of the member `id`.
+    #[must_use]
+    #[inline]
+    pub fn is_of(&self, id: u64) -> bool {
+        self.id.load(Ordering::Relaxed) == id
+    }
+
+    /// Whether neither the operator nor passive detection keeps the member `id` out.
+    #[must_use]
+    #[inline]
+    pub fn is_usable(&self, id: u64, uptime_s: u64) -> bool {
+        const NONE: u32 = 0;
+        const ACTIVE: u32 = 1 + DesiredState::Active as u32;
+        !self.is_of(id)
+            || (matches!(self.override_state.load(Ordering::Relaxed), NONE | ACTIVE)
+                && self.down_until_s.load(Ordering::Relaxed) <= uptime_s)
+    }
+
+    /// Calls that the member `id` carries now.
+    #[must_use]
+    #[inline]
+    pub fn calls_of(&self, id: u64) -> u32 {
+        if self.is_of(id) {
+            u32::try_from(self.calls.load(Ordering::Relaxed).max(0)).unwrap_or(u32::MAX)
+        } else {
+            0
+        }
+    }
+
+    /// The operator's word on it, if there is one.
+    #[must_use]
+    pub fn override_of(&self, id: u64) -> Option<DesiredState> {
+        let word = self.override_state.load(Ordering::Relaxed);
+        let number = u8::try_from(word.checked_sub(1)?).ok()?;
+        DesiredState::from_number(number).filter(|_| self.is_of(id))
+    }
+
+    /// Sets or (with `None`) takes back the operator's word on the member `id`.
+    pub fn set_override(&self, id: u64, state: Option<DesiredState>) {
+        self.claim(id);
+        let word = state.map_or(0, |s| 1 + s as u32);
+        self.override_state.store(word, Ordering::Release);
+    }
+}
+
+fn keep_overrides(before: &ObservedFile, new: &ObservedFile) {
+    for (from, to) in before.members.iter().zip(&new.members).take(MAX_MEMBERS) {
+        let word = from.override_state.load(Ordering::Relaxed);
+        if word != 0 {
+            to.id
+                .store(from.id.load(Ordering::Relaxed), Ordering::Relaxed);
+            to.override_state.store(word, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! The agent's side of the desired file: it owns the file, gives members their slots, keeps the
+//! row tables and publishes.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use crate::clock;
+use crate::encode::{Placement, encode, weighted};
+use crate::files::{self, Layout, ShmError};
+use crate::hash::{member_id, xxh3};
+use crate::layout::DesiredFile;
+use crate::limits::{MAX_MEMBERS, MAX_POOLS, MAX_TABLE_WORDS};
+use crate::mapping::Mapped;
+use crate::publication;
+use crate::rows::RowTable;
+use crate::slots::Slots;
+use crate::snapshot::Snapshot;
+use crate::spec::{SpecError, TableSpec};
+use crate::sync::Ordering;
+use crate::table::Table;
+
+/// Why a table was not published. The one before stays in force.
+#[derive(Debug)]
+pub enum PublishError {
+    /// The table itself is not acceptable.
+    Spec(SpecError),
+    /// No slot is free: calls are still counted on those of members that went.
+    NoSlot,
+    /// The file had to be made anew, and could not be.
+    File(ShmError),
+}
+
+impl fmt::Display for PublishError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spec(error) => error.fmt(f),
+            Self::NoSlot => f.write_str(
+                "no free slot: removed members still carry calls; publish again when some have ended",
+            ),
+            Self::File(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for PublishError {}
+
+/// The one writer of an instance's desired file.
+#[derive(Debug)]
+pub struct Publisher {
+    path: PathBuf,
+    file: Mapped<DesiredFile>,
+    identity: Option<(u64, u64)>,
+    generation: u64,
+    members: Slots,
+    pools: Slots,
+    rows: HashMap<String, RowTable>,
+    current: Option<TableSpec>,
+    _lock: File,
+}
+
+impl Publisher {
+    /// Takes over the file that an earlier agent left, if it is whole: its table, generation and
+    /// slots go on. Else a new one is put in its place.
+    ///
+    /// # Errors
+    /// [`ShmError::InUse`] if another agent runs this instance; what the system refused.
+    pub fn open(dir: &Path, instance: &str) -> Result<Self, ShmError> {
+        let path = files::path_of(dir, instance, DesiredFile::SUFFIX)?;
+        let lock = files::lock(dir, instance, "agent")?;
+        let adopted = files::open::<DesiredFile>(&path, true)
+            .ok()
+            .filter(|f| f.get().header.closed.load(Ordering::Relaxed) == 0)
+            .and_then(|f| newest_table(f.get()).map(|(generation, table)| (f, generation, table)));
+        let (file, generation, table) = match adopted {
+            Some((file, generation, table)) => (file, generation, Some(table)),
+            None => (files::create::<DesiredFile>(&path, |_| ())?, 0, None),
+        };
+        file.get()
+            .header
+            .pid
+            .store(std::process::id(), Ordering::Relaxed);
+        let mut publisher = Self {
+            identity: files::identity(&path),
+            path,
+            file,
+            generation,
+            members: Slots::new(MAX_MEMBERS),
+            pools: Slots::new(MAX_POOLS),
+            rows: HashMap::new(),
+            current: None,
+            _lock: lock,
+        };
+        if let Some(table) = table.filter(|_| generation > 0) {
+            publisher.adopt(&table);
+        }
+        publisher.beat();
+        Ok(publisher)
+    }
+
+    fn adopt(&mut self, table: &Table) {
+        for pool in table.pools() {
+            self.pools
+                .adopt(xxh3(pool.name()), u32::try_from(pool.slot()).unwrap_or(0));
+            for member in pool.members() {
+                self.members
+                    .adopt(member.id(), u32::try_from(member.slot()).unwrap_or(0));
+            }
+        }
+        self.current = Some(table.to_spec());
+    }
+
+    /// The table in force: the one published last, or found in the file.
+    #[must_use]
+    pub fn published(&self) -> Option<&TableSpec> {
+        self.current.as_ref()
+    }
+
+    /// The generation in force; 0 before the first.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Notes what Kamailio counts now: slots that carry calls are not given to other members, and
+    /// members that Kamailio already knows get their old slots. Call it before publishing.
+    pub fn learn(&mut self, snapshot: &Snapshot) {
+        let counted = snapshot.members.iter().filter(|m| m.calls > 0);
+        self.members.learn(counted.map(|m| (m.slot, m.id)));
+    }
+
+    /// Publishes a table as the next generation, which it returns. All of it becomes visible at
+    /// once; rows of keys move only for members that came, went or changed weight.
+    ///
+    /// # Errors
+    /// [`PublishError`]; the table before stays in force.
+    pub fn publish(&mut self, spec: &TableSpec) -> Result<u64, PublishError> {
+        spec.check().map_err(PublishError::Spec)?;
+        self.keep_file_in_place().map_err(PublishError::File)?;
+        let member_ids: Vec<u64> = spec
+            .pools
+            .iter()
+            .flat_map(|p| p.members.iter().map(|m| member_id(&p.name, &m.name)))
+            .collect();
+        let pool_ids: Vec<u64> = spec.pools.iter().map(|p| xxh3(p.name.as_bytes())).collect();
+        let pool_slots = self.pools.assign(&pool_ids).ok_or(PublishError::NoSlot)?;
+        let member_slots = self
+            .members
+            .assign(&member_ids)
+            .ok_or(PublishError::NoSlot)?;
+        self.update_rows(spec);
+        let mut rest = member_slots.as_slice();
+        let mut placements = Vec::with_capacity(spec.pools.len());
+        for (pool, slot) in spec.pools.iter().zip(pool_slots) {
+            let (mine, others) = rest.split_at(pool.members.len());
+            rest = others;
+            let rows = &self.rows[&pool.name];
+            placements.push(Placement {
+                slot,
+                member_slots: mine.to_vec(),
+                rows,
+            });
+        }
+        let generation = self.generation + 1;
+        let words = encode(spec, &placements, generation).map_err(PublishError::Spec)?;
+        let file = self.file.get();
+        publication::publish(
+            &file.generation.0,
+            &file.slot(generation),
+            generation,
+            &words,
+        );
+        self.generation = generation;
+        self.current = Some(spec.clone());
+        Ok(generation)
+    }
+
+    fn update_rows(&mut self, spec: &TableSpec) {
+        let mut rows = HashMap::with_capacity(spec.pools.len());
+        for pool in &spec.pools {
+            let members = weighted(pool);
+            let table = match self.rows.remove(&pool.name) {
+                Some(table) if table.is_of(pool.hash_bits, &members) => table,
+                Some(mut table) if table.bits() == pool.hash_bits => {
+                    table.change(&members);
+                    table
+                }
+                _ => RowTable::new(pool.hash_bits, &members),
+            };
+            rows.insert(pool.name.clone(), table);
+        }
+        self.rows = rows;
+    }
+
+    /// Where the counts of a member are.
+    #[must_use]
+    pub fn slot(&self, pool: &str, member: &str) -> Option<u32> {
+        self.members.get(member_id(pool, member))
+    }
+
+    /// Where the counts of a pool are.
+    #[must_use]
+    pub fn pool_slot(&self, pool: &str) -> Option<u32> {
+        self.pools.get(xxh3(pool.as_bytes()))
+    }
+
+    /// A sign of life; call it once per loop.
+    pub fn beat(&self) {
+        self.file
+            .get()
+            .header
+            .heartbeat_ns
+            .store(clock::monotonic_ns(), Ordering::Release);
+    }
+
+    /// Makes the file anew if somebody removed, replaced or cut it: what is published must be seen.
+    fn keep_file_in_place(&mut self) -> Result<(), ShmError> {
+        let whole =
+            std::fs::metadata(&self.path).is_ok_and(|m| m.len() >= size_of::<DesiredFile>() as u64);
+        if whole && self.identity == files::identity(&self.path) {
+            return Ok(());
+        }
+        self.file = files::create::<DesiredFile>(&self.path, |_| ())?;
+        self.identity = files::identity(&self.path);
+        Ok(())
+    }
+}
+
+/// The table that a file's generation names; an empty one for generation 0.
+fn newest_table(file: &DesiredFile) -> Option<(u64, Table)> {
+    // Partner: the Release store in `publication::publish`, by an earlier agent.
+    let generation = file.generation.0.load(Ordering::Acquire);
+    if generation == 0 {
+        return Some((0, Table::default()));
+    }
+    let mut words = vec![0; MAX_TABLE_WORDS];
+    let length = publication::copy(&file.slot(generation), generation, &mut words).ok()?;
+    let table = Table::adopt(words, length).ok()?;
+    (table.generation() == generation).then_some((generation, table))
+}

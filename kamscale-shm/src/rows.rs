@@ -1,0 +1,315 @@
+//! Which member owns a key: a table of 2^bits rows, a pure function of the configured set
+//! {(id, weight)} and of nothing else: not of order, history or host.
+//!
+//! Every member offers an endless series of *claims*, each on a row with a score that falls with
+//! its weight; a row belongs to the best claim (weighted rendezvous hashing, Thaler and Ravishankar
+//! 1998, Schindelhauer and Schomaker 2005, with the race run over rows instead of over members).
+//! So a member that joins or leaves moves its own share of the rows and no other. Two hosts with
+//! the same members agree. A member's share has a relative standard deviation of
+//! sqrt(W / (2 w 2^bits)), W being the sum of weights.
+//!
+//! States (down, draining, slow start) do not change the rows: the look-up passes over members
+//! that take nothing now ([`crate::table::Pool::owner`]).
+
+use crate::hash::{STEP, mix};
+
+/// No member: the value of rows in a pool in which nobody has weight.
+pub const NOBODY: u16 = u16::MAX;
+/// Precision of a claim's score below one claim.
+const FRACTION_BITS: u32 = 20;
+
+/// What places a member: its identity and its configured weight (0: it owns nothing).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weighted {
+    /// [`crate::hash::member_id`].
+    pub id: u64,
+    /// Relative share.
+    pub weight: u16,
+}
+
+/// The best claim on a row so far: `score = tau / weight`, compared exactly, the lower id on ties.
+#[derive(Clone, Copy, Debug)]
+struct Claim {
+    tau: u64,
+    weight: u16,
+    owner: u16,
+    id: u64,
+}
+
+const UNCLAIMED: Claim = Claim {
+    tau: u64::MAX,
+    weight: 0,
+    owner: NOBODY,
+    id: 0,
+};
+
+impl Claim {
+    fn beats(&self, other: &Self) -> bool {
+        if other.weight == 0 {
+            return true;
+        }
+        let mine = u128::from(self.tau) * u128::from(other.weight);
+        let theirs = u128::from(other.tau) * u128::from(self.weight);
+        mine < theirs || (mine == theirs && self.id < other.id)
+    }
+}
+
+/// The rows of one pool, kept by the publisher so that a change costs its share and not the whole.
+#[derive(Clone, Debug)]
+pub struct RowTable {
+    bits: u8,
+    rows: Vec<Claim>,
+    members: Vec<Weighted>,
+    /// Every member has offered its claims with tau < horizon x weight.
+    horizon: u64,
+}
+
+impl RowTable {
+    /// The rows of these members; the member's index is the row's value.
+    #[must_use]
+    pub fn new(bits: u8, members: &[Weighted]) -> Self {
+        let mut table = Self {
+            bits,
+            rows: vec![UNCLAIMED; 1 << bits],
+            members: members.to_vec(),
+            horizon: 0,
+        };
+        table.fill(table.rows.len());
+        table
+    }
+
+    /// Makes the table that of `members`, moving no row that need not move. Equal to [`Self::new`]
+    /// of the same members; members are recognised by id.
+    pub fn change(&mut self, members: &[Weighted]) {
+        let old: std::collections::HashMap<u64, u16> =
+            self.members.iter().map(|m| (m.id, m.weight)).collect();
+        let new: std::collections::HashMap<u64, (usize, u16)> = members
+            .iter()
+            .enumerate()
+            .map(|(i, m)| (m.id, (i, m.weight)))
+            .collect();
+        if old.values().all(|w| *w == 0) || new.values().all(|(_, w)| *w == 0) {
+            *self = Self::new(self.bits, members);
+            return;
+        }
+        // Rows of members that went or lost weight fall free; the others keep theirs by new index.
+        let mut free = 0;
+        for row in &mut self.rows {
+            match new
+                .get(&row.id)
+                .and_then(|(i, w)| Some((u16::try_from(*i).ok()?, *w)))
+            {
+                Some((index, weight)) if weight >= row.weight => {
+                    // A gain in weight keeps the row and betters its score.
+                    (row.owner, row.weight) = (index, weight);
+                }
+                _ => {
+                    *row = UNCLAIMED;
+                    free += 1;
+                }
+            }
+        }
+        self.members = members.to_vec();
+        let changed: Vec<bool> = members
+            .iter()
+            .map(|m| old.get(&m.id) != Some(&m.weight))
+            .collect();
+        self.offer_again(&changed, free);
+    }
+
+    /// The owner's index per row.
+    pub fn owners(&self) -> impl Iterator<Item = u16> + '_ {
+        self.rows.iter().map(|r| r.owner)
+    }
+
+    /// How many rows there are, as bits.
+    #[must_use]
+    pub fn bits(&self) -> u8 {
+        self.bits
+    }
+
+    /// Whether this is the table of these members, in this order.
+    #[must_use]
+    pub fn is_of(&self, bits: u8, members: &[Weighted]) -> bool {
+        self.bits == bits && self.members == members
+    }
+
+    /// All claims below the horizon again: those of the changed members everywhere, those of the
+    /// others where a row is free or went to a changed member (elsewhere they lost already).
+    fn offer_again(&mut self, changed: &[bool], free: usize) {
+        let horizon = self.horizon;
+        let mut unowned = free;
+        for index in (0..changed.len()).filter(|i| changed[*i]) {
+            unowned -= self.offer(index, 0, horizon, |_| true);
+        }
+        if free > 0 {
+            let open: Vec<bool> = self
+                .rows
+                .iter()
+                .map(|r| changed.get(usize::from(r.owner)).copied().unwrap_or(true))
+                .collect();
+            for index in (0..changed.len()).filter(|i| !changed[*i]) {
+                unowned -= self.offer(index, 0, horizon, |row| open[row]);
+            }
+        }
+        self.fill(unowned);
+    }
+
+    /// Raises the horizon until every row is owned.
+    fn fill(&mut self, mut unowned: usize) {
+        let total: u64 = self.members.iter().map(|m| u64::from(m.weight)).sum();
+        if total == 0 {
+            return;
+        }
+        let step = (((4 * self.rows.len() as u64) << FRACTION_BITS) / total).max(1);
+        while unowned > 0 {
+            let next = self.horizon + step;
+            for index in 0..self.members.len() {
+                unowned -= self.offer(index, self.horizon, next, |_| true);
+            }
+            self.horizon = next;
+        }
+    }
+
+    /// Offers a member's claims with `from x weight <= tau < to x weight` on rows that `may`
+    /// allows; how many rows had no owner before.
+    fn offer(&mut self, index: usize, from: u64, to: u64, may: impl Fn(usize) -> bool) -> usize {
+        let Weighted { id, weight } = self.members[index];
+        let Ok(owner) = u16::try_from(index) else {
+            return 0;
+        };
+        let (start, end) = (from * u64::from(weight), to * u64::from(weight));
+        let mut filled = 0;
+        let mut number = start >> FRACTION_BITS;
+        while number << FRACTION_BITS < end {
+            let x = mix(id.wrapping_add((number + 1).wrapping_mul(STEP)));
+            let tau = number << FRACTION_BITS | (x & ((1 << FRACTION_BITS) - 1));
+            number += 1;
+            if tau < start || tau >= end {
+                continue;
+            }
+            let row = usize::try_from(x >> (64 - self.bits)).unwrap_or(0);
+            if !may(row) {
+                continue;
+            }
+            let claim = Claim {
+                tau,
+                weight,
+                owner,
+                id,
+            };
+            let held = &mut self.rows[row];
+            if claim.beats(held) {
+                filled += usize::from(held.owner == NOBODY);
+                *held = claim;
+            }
+        }
+        filled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn members(weights: &[(u64, u16)]) -> Vec<Weighted> {
+        weights
+            .iter()
+            .map(|(id, weight)| Weighted {
+                id: mix(*id + 1),
+                weight: *weight,
+            })
+            .collect()
+    }
+
+    fn ids(table: &RowTable, of: &[Weighted]) -> Vec<u64> {
+        table
+            .owners()
+            .map(|o| of.get(usize::from(o)).map_or(0, |m| m.id))
+            .collect()
+    }
+
+    #[test]
+    fn the_first_rows_of_a_small_table_never_change() {
+        let of = members(&[(0, 100), (1, 100), (2, 50)]);
+        let first: Vec<u16> = RowTable::new(10, &of).owners().take(16).collect();
+        assert_eq!(first, [1, 1, 1, 0, 1, 0, 0, 2, 2, 1, 1, 0, 0, 1, 1, 2]);
+    }
+
+    #[test]
+    fn shares_follow_the_weights() {
+        let of = members(&[(0, 400), (1, 100), (2, 100), (3, 100), (4, 0)]);
+        let table = RowTable::new(16, &of);
+        for (index, weight) in [(0_u16, 400.0), (1, 100.0), (2, 100.0), (3, 100.0), (4, 0.0)] {
+            let rows = table.owners().filter(|o| *o == index).count();
+            let share = f64::from(u32::try_from(rows).unwrap()) / 65536.0;
+            let sd = (700.0 * f64::max(weight, 1.0) / 700.0_f64.powi(2) / 65536.0).sqrt();
+            assert!(
+                (share - weight / 700.0).abs() < 5.0 * sd,
+                "member {index} has {share}"
+            );
+        }
+    }
+
+    #[test]
+    fn nobody_owns_a_pool_without_weight() {
+        assert!(
+            RowTable::new(10, &members(&[(0, 0)]))
+                .owners()
+                .all(|o| o == NOBODY)
+        );
+        assert!(RowTable::new(10, &[]).owners().all(|o| o == NOBODY));
+    }
+
+    type Weights = Vec<(u64, u16)>;
+
+    /// Two sets over the same few ids, the second in any order.
+    fn two_sets() -> impl Strategy<Value = (Weights, Weights)> {
+        let weight = prop_oneof![Just(0_u16), Just(1), Just(100), 1_u16..2000];
+        let set = proptest::collection::btree_map(0_u64..12, weight, 0..12);
+        (
+            set.clone(),
+            set.prop_map(|m| m.into_iter().collect::<Vec<_>>())
+                .prop_shuffle(),
+        )
+            .prop_map(|(a, b)| (a.into_iter().collect(), b))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn a_change_gives_what_a_rebuild_gives((before, after) in two_sets()) {
+            let (before, after) = (members(&before), members(&after));
+            let mut changed = RowTable::new(10, &before);
+            changed.change(&after);
+            prop_assert_eq!(ids(&changed, &after), ids(&RowTable::new(10, &after), &after));
+            // and once more, from a table with a history
+            changed.change(&before);
+            prop_assert_eq!(ids(&changed, &before), ids(&RowTable::new(10, &before), &before));
+        }
+
+        #[test]
+        fn only_rows_of_changed_members_move((before, after) in two_sets()) {
+            let (before, after) = (members(&before), members(&after));
+            let weight = |set: &[Weighted], id| set.iter().find(|m| m.id == id).map_or(0, |m| m.weight);
+            let was = ids(&RowTable::new(10, &before), &before);
+            let is = ids(&RowTable::new(10, &after), &after);
+            for (from, to) in was.into_iter().zip(is).filter(|(a, b)| a != b) {
+                let lost = weight(&after, from) < weight(&before, from);
+                let won = weight(&after, to) > weight(&before, to);
+                prop_assert!(from == 0 || lost || won, "a row moved between two unchanged members");
+            }
+        }
+
+        #[test]
+        fn only_the_ratio_of_weights_counts(set in two_sets().prop_map(|s| s.0), k in 1_u16..30) {
+            let of = members(&set);
+            let scaled: Vec<_> =
+                of.iter().map(|m| Weighted { weight: m.weight.saturating_mul(k), ..*m }).collect();
+            prop_assume!(of.iter().zip(&scaled).all(|(a, b)| a.weight * k == b.weight));
+            prop_assert_eq!(ids(&RowTable::new(10, &of), &of), ids(&RowTable::new(10, &scaled), &of));
+        }
+    }
+}

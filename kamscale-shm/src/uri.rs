@@ -1,0 +1,65 @@
+//! The few parts of a member's URI that routing needs: its host and port, and its address when the
+//! host is one. The full grammar (RFC 3261, 25.1) is Kamailio's; the text has passed
+//! [`crate::spec::is_uri`].
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::ops::Range;
+
+/// Where `host[:port]` stands in the URI.
+pub(crate) fn host_port(uri: &str) -> Range<usize> {
+    let after_scheme = uri.find(':').map_or(0, |i| i + 1);
+    let end = uri[after_scheme..]
+        .find([';', '?'])
+        .map_or(uri.len(), |i| after_scheme + i);
+    let start = uri[after_scheme..end]
+        .rfind('@')
+        .map_or(after_scheme, |i| after_scheme + i + 1);
+    start..end
+}
+
+/// The address and port, if the host is an address. The port is 5060, or 5061 for `sips:` and TLS.
+pub(crate) fn address(uri: &str) -> Option<(IpAddr, u16)> {
+    let secure = uri.starts_with("sips:") || uri.to_ascii_lowercase().contains(";transport=tls");
+    let default_port = if secure { 5061 } else { 5060 };
+    let text = &uri[host_port(uri)];
+    if let Some(rest) = text.strip_prefix('[') {
+        let (host, port) = rest.split_once(']')?;
+        let port = port
+            .strip_prefix(':')
+            .map_or(Some(default_port), |p| p.parse().ok())?;
+        return Some((IpAddr::V6(host.parse::<Ipv6Addr>().ok()?), port));
+    }
+    let (host, port) = match text.split_once(':') {
+        Some((host, port)) => (host, port.parse().ok()?),
+        None => (text, default_port),
+    };
+    Some((host.parse().ok()?, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_and_port_are_found_in_every_form() {
+        for (uri, host, address_text) in [
+            ("sip:10.0.0.1", "10.0.0.1", Some("10.0.0.1:5060")),
+            (
+                "sip:u@10.0.0.1:5070;transport=tcp",
+                "10.0.0.1:5070",
+                Some("10.0.0.1:5070"),
+            ),
+            (
+                "sips:[2001:db8::1];lr",
+                "[2001:db8::1]",
+                Some("[2001:db8::1]:5061"),
+            ),
+            ("sip:conf.example.net:5080", "conf.example.net:5080", None),
+            ("sip:10.0.0.1:notaport", "10.0.0.1:notaport", None),
+        ] {
+            assert_eq!(&uri[host_port(uri)], host);
+            let found = address(uri).map(|(ip, port)| std::net::SocketAddr::new(ip, port));
+            assert_eq!(found, address_text.map(|a| a.parse().unwrap()), "{uri}");
+        }
+    }
+}
