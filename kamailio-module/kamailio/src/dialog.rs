@@ -1,0 +1,190 @@
+//! One word per dialog, kept by the dialog module, and the end of the dialog.
+//!
+//! The word is the `param` of our own callback entry (`modules/dialog/dlg_cb.c`): the entry is one block of shared
+//! memory that lives as long as the dialog, and `run_dlg_callbacks` passes the address of exactly that member. So
+//! there is no record to allocate, to find or to free. Nothing here touches the request or the reply of a callback:
+//! they may be NULL or FAKED_REPLY.
+#![allow(
+    unsafe_code,
+    reason = "binds the dialog module and walks a dialog's callbacks"
+)]
+
+use std::ffi::{CStr, c_int};
+use std::mem::MaybeUninit;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicUsize;
+
+use kamailio_sys as sys;
+
+use crate::SipMessage;
+use crate::guard::guard;
+use crate::message::{Message, Method, Route};
+
+const ENDS: u32 =
+    sys::DLGCB_FAILED | sys::DLGCB_TERMINATED | sys::DLGCB_EXPIRED | sys::DLGCB_DESTROY;
+
+/// The dialog module is not loaded, or loaded after this module, or without `dlg_manage`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Absent;
+
+impl std::fmt::Display for Absent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the dialog module is not loaded")
+    }
+}
+
+impl std::error::Error for Absent {}
+
+type Manage =
+    unsafe extern "C" fn(*mut sys::sip_msg, *mut std::ffi::c_char, *mut std::ffi::c_char) -> c_int;
+
+struct Bound {
+    register: unsafe extern "C" fn(
+        *mut sys::dlg_cell,
+        c_int,
+        sys::dialog_cb,
+        *mut std::ffi::c_void,
+        sys::param_free_cb,
+    ) -> c_int,
+    find: unsafe extern "C" fn(*mut sys::sip_msg) -> *mut sys::dlg_cell,
+    release: unsafe extern "C" fn(*mut sys::dlg_cell),
+    manage: Manage,
+    ended: fn(&AtomicUsize),
+}
+
+static BOUND: OnceLock<Bound> = OnceLock::new();
+
+/// Binds the dialog module; call it once, in `Module::init`. `ended` gets the word of a dialog that failed, ended,
+/// expired or is destroyed: at least once, up to several times, in any process (timer and main process included), so
+/// it must take what it needs from the word with a swap.
+pub fn bind(ended: fn(&AtomicUsize)) -> Result<(), Absent> {
+    let load = export(c"load_dlg").ok_or(Absent)?;
+    let manage = export(c"dlg_manage").ok_or(Absent)?;
+    let mut binds = MaybeUninit::<sys::dlg_binds>::zeroed();
+    // SAFETY: load_dlg takes one pointer to the table; the other two arguments of the common type are not read (C's
+    // calling convention passes all three in registers).
+    let loaded = unsafe {
+        load(
+            binds.as_mut_ptr().cast(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+        )
+    };
+    if loaded < 0 {
+        return Err(Absent);
+    }
+    // SAFETY: zeroed before, and a table of optional functions: every content is valid.
+    let binds = unsafe { binds.assume_init() };
+    let bound = Bound {
+        register: binds.register_dlgcb.ok_or(Absent)?,
+        find: binds.get_dlg.ok_or(Absent)?,
+        release: binds.release_dlg.ok_or(Absent)?,
+        manage,
+        ended,
+    };
+    BOUND.set(bound).map_err(|_| Absent)
+}
+
+fn export(name: &'static CStr) -> Option<Manage> {
+    // SAFETY: reads the name and looks through the loaded modules.
+    unsafe { sys::find_export(name.as_ptr().cast_mut(), 0, 0) }
+}
+
+/// Gives the reference back that the dialog module took for us.
+struct Dialog<'a> {
+    cell: *mut sys::dlg_cell,
+    bound: &'a Bound,
+}
+
+impl Drop for Dialog<'_> {
+    fn drop(&mut self) {
+        // SAFETY: `find` took the reference, and this is the only place that gives it back.
+        unsafe { (self.bound.release)(self.cell) };
+    }
+}
+
+impl Dialog<'_> {
+    fn find<'a>(bound: &'a Bound, message: &mut SipMessage<'_>) -> Option<Dialog<'a>> {
+        // SAFETY: the message is the core's own; the function parses what it needs, and takes a reference.
+        let cell = unsafe { (bound.find)(message.as_ptr()) };
+        (!cell.is_null()).then_some(Dialog { cell, bound })
+    }
+
+    /// Our word in the dialog's list of callbacks.
+    fn word(&self) -> Option<&AtomicUsize> {
+        // SAFETY: we hold a reference, so the dialog is there.
+        let mut entry = unsafe { (*self.cell).cbs.first };
+        while !entry.is_null() {
+            // SAFETY: entries are only ever added in front, and freed with the dialog.
+            let callback = unsafe { (*entry).callback };
+            if callback.is_some_and(|f| std::ptr::fn_addr_eq(f, on_end as Callback)) {
+                // SAFETY: as above; only the address is taken.
+                let param = unsafe { &raw mut (*entry).param };
+                // SAFETY: an aligned word of shared memory that lives as long as the dialog; only this crate reads or
+                // writes the param of this entry, and only as an atomic.
+                return Some(unsafe { AtomicUsize::from_ptr(param.cast()) });
+            }
+            // SAFETY: as above.
+            entry = unsafe { (*entry).next };
+        }
+        None
+    }
+
+    fn register(&self) -> Option<()> {
+        // SAFETY: the callback has the declared type, and without a free function the param may be any word.
+        let done = unsafe {
+            (self.bound.register)(
+                self.cell,
+                ENDS as c_int,
+                Some(on_end),
+                std::ptr::null_mut(),
+                None,
+            )
+        };
+        (done == 0).then_some(())
+    }
+}
+
+/// See [`Message::with_call`]. Only an initial INVITE gets a new word: a dialog that is older than the module's
+/// knowledge of it has none.
+pub(crate) fn with_word<R>(
+    message: &mut SipMessage<'_>,
+    f: impl FnOnce(&AtomicUsize) -> R,
+) -> Option<R> {
+    let bound = BOUND.get()?;
+    let initial = message.method() == Method::Invite && !message.has_to_tag();
+    let dialog = match Dialog::find(bound, message) {
+        Some(dialog) => dialog,
+        None if initial && message.route() == Route::Request => {
+            // SAFETY: dlg_manage() as the script would call it, in the only route that it allows.
+            let done = unsafe {
+                (bound.manage)(message.as_ptr(), std::ptr::null_mut(), std::ptr::null_mut())
+            };
+            if done <= 0 {
+                return None;
+            }
+            Dialog::find(bound, message)?
+        }
+        None => return None,
+    };
+    if let Some(word) = dialog.word() {
+        return Some(f(word));
+    }
+    if !initial {
+        return None;
+    }
+    dialog.register()?;
+    dialog.word().map(f)
+}
+
+type Callback = unsafe extern "C" fn(*mut sys::dlg_cell, c_int, *mut sys::dlg_cb_params);
+
+unsafe extern "C" fn on_end(_: *mut sys::dlg_cell, _: c_int, params: *mut sys::dlg_cb_params) {
+    guard(c"dialog callback", (), || {
+        let Some(bound) = BOUND.get() else { return };
+        // SAFETY: the dialog module passes its parameters, valid during the callback.
+        let word = unsafe { (*params).param };
+        // SAFETY: the address of the param of our own entry, see `Dialog::word`.
+        (bound.ended)(unsafe { AtomicUsize::from_ptr(word.cast()) });
+    });
+}

@@ -1,0 +1,54 @@
+//! The panic guard around every entry from C, and the panic hook that logs through the server.
+//!
+//! A panic that leaves Rust aborts the process, and one dead process ends the whole Kamailio. Standard error is
+//! closed in a daemon, so the hook writes to the server's log instead.
+
+use std::ffi::CStr;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook};
+use std::sync::Once;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::log;
+
+static PANICS: AtomicU64 = AtomicU64::new(0);
+
+/// Panics caught in this process since it was forked from one that had this many.
+pub fn panics() -> u64 {
+    PANICS.load(Relaxed)
+}
+
+/// Runs `f`; if it panics, counts and logs that, and returns `fallback`. `entry` names the entry in the log.
+#[inline]
+pub fn guard<R>(entry: &CStr, fallback: R, f: impl FnOnce() -> R) -> R {
+    match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(value) => value,
+        Err(payload) => {
+            caught(entry);
+            // dropping a payload may panic again; it is leaked instead
+            std::mem::forget(payload);
+            fallback
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn caught(entry: &CStr) {
+    PANICS.fetch_add(1, Relaxed);
+    log::error(format_args!("panic caught in {}", entry.to_string_lossy()));
+}
+
+/// Makes panics log their message and place through the server. Called by the module's entries; more than once is
+/// the same as once.
+pub fn install_hook() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| set_hook(Box::new(report)));
+}
+
+fn report(info: &PanicHookInfo<'_>) {
+    let message = info.payload_as_str().unwrap_or("no message");
+    match info.location() {
+        Some(place) => log::critical(format_args!("panic at {place}: {message}")),
+        None => log::critical(format_args!("panic: {message}")),
+    }
+}
