@@ -99,6 +99,12 @@ impl DesiredReader {
         &self.table
     }
 
+    /// Gives up the view and keeps the table.
+    #[must_use]
+    pub fn into_table(self) -> Table {
+        self.table
+    }
+
     /// Applies what is new. `epoch` is [`crate::layout::ServerRow::desired_epoch`].
     #[inline]
     pub fn refresh(&mut self, epoch: u64) -> Refresh {

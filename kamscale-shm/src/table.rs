@@ -304,7 +304,10 @@ impl<'a> Pool<'a> {
         let mut x = key;
         for _ in 0..OWNER_TRIES {
             let row = usize::try_from(x >> (64 - bits)).ok()?;
-            let owner = u16_at(self.words[rows + row / 4], 16 * u32::try_from(row % 4).ok()?);
+            let owner = u16_at(
+                self.words[rows + row / 4],
+                16 * u32::try_from(row % 4).ok()?,
+            );
             if owner == NOBODY {
                 break;
             }
