@@ -52,3 +52,26 @@ fn report(info: &PanicHookInfo<'_>) {
         None => log::critical(format_args!("panic: {message}")),
     }
 }
+
+#[cfg(test)]
+#[cfg(not(feature = "host"))]
+mod tests {
+    use super::*;
+    use crate::double;
+
+    #[test]
+    fn a_panic_becomes_the_fallback_and_is_counted_and_logged() {
+        let before = panics();
+        assert_eq!(guard(c"entry", -1, || 1), 1);
+        assert_eq!(guard(c"entry", -1, || panic!("on purpose")), -1);
+        assert_eq!(panics(), before + 1);
+        let lines: Vec<String> = double::log_lines()
+            .into_iter()
+            .map(|(_, line)| line)
+            .collect();
+        assert_eq!(
+            lines.last().map(String::as_str),
+            Some("panic caught in entry")
+        );
+    }
+}

@@ -148,7 +148,8 @@ mod backend {
     }
 }
 
-#[cfg(all(test, not(feature = "host")))]
+#[cfg(test)]
+#[cfg(not(feature = "host"))]
 mod tests {
     use super::*;
     use crate::double;

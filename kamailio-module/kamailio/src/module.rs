@@ -163,9 +163,10 @@ pub fn register<M: Module, const K: usize>(kemi: &'static Table<kemi::Entry, K>)
             return 0;
         }
         for n in 0..K - 1 {
-            // SAFETY: inside the table, which nobody else uses before it is registered.
-            let entry = unsafe { &mut *kemi.first().add(n) };
-            entry.0.mname = name;
+            // SAFETY: inside the table.
+            let entry = unsafe { kemi.first().add(n) };
+            // SAFETY: nobody else uses the table before it is registered.
+            unsafe { (*entry).0.mname = name };
         }
         // SAFETY: a table that ends with an empty entry and lives as long as the server.
         unsafe { sys::sr_kemi_modules_add(kemi.first().cast()) }

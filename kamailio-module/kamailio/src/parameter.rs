@@ -51,7 +51,7 @@ where
 }
 
 /// PARAM_USE_FUNC of core/sr_module.h, a macro that bindgen does not evaluate.
-const USE_FUNC: sys::modparam_t = 1 << (8 * size_of::<c_int>() - 1);
+const USE_FUNC: sys::modparam_t = 1 << (c_int::BITS - 1);
 
 unsafe extern "C" fn call<F>(_: sys::modparam_t, value: *mut c_void) -> c_int
 where

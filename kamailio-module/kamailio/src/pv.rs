@@ -86,9 +86,10 @@ unsafe extern "C" fn parse<V: PseudoVariable>(
         let text = String::from_utf8_lossy(unsafe { bytes(inner) });
         match V::parse(&text) {
             Ok(word) => {
-                // SAFETY: the core passes a zeroed spec to be filled. Without a free function and without the type of
-                // a dynamic name, it never follows this member.
-                unsafe { (*spec).pvp.pvn.u.dname = std::ptr::without_provenance_mut(word) };
+                // SAFETY: the core passes a zeroed spec to be filled.
+                let name = unsafe { &mut (*spec).pvp.pvn };
+                // The core follows this pointer only for names of another type, and frees it never.
+                name.u.dname = std::ptr::without_provenance_mut(word);
                 0
             }
             Err(message) => {
@@ -107,7 +108,9 @@ unsafe extern "C" fn get<V: PseudoVariable>(
 ) -> c_int {
     guard(V::NAME, -1, || {
         // SAFETY: the core passes the parameter of the spec that `parse` filled, or a zeroed one.
-        let word: *mut c_void = unsafe { (*param).pvn.u.dname };
+        let name = unsafe { (*param).pvn.u };
+        // SAFETY: all zeros, or the word that `parse` stored as a pointer.
+        let word: *mut c_void = unsafe { name.dname };
         // SAFETY: the core lends its message to this call alone.
         let mut message = unsafe { SipMessage::new(msg) };
         let text = match V::get(&mut message, word.addr()) {

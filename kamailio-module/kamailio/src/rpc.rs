@@ -108,7 +108,8 @@ pub trait RpcCommand: 'static {
     fn run(args: &mut Args<'_>) -> Result<Value, Fault>;
 }
 
-#[cfg(all(test, not(feature = "host")))]
+#[cfg(test)]
+#[cfg(not(feature = "host"))]
 mod tests {
     use super::*;
 

@@ -198,7 +198,7 @@ fn memory(name: &'static CStr) -> Option<*mut [u8; MEMORY_LEN]> {
     }
     // SAFETY: the type says that the union holds a str.
     let text = unsafe { value.v.s };
-    (text.len == MEMORY_LEN as c_int).then(|| text.s.cast())
+    (usize::try_from(text.len) == Ok(MEMORY_LEN)).then(|| text.s.cast())
 }
 
 /// xavp_new_value() copies name and text into the block of the entry itself, so overwriting the text allocates nothing.

@@ -152,7 +152,8 @@ impl message::Message for Message {
     }
 }
 
-#[cfg(all(test, not(feature = "host")))]
+#[cfg(test)]
+#[cfg(not(feature = "host"))]
 mod tests {
     use super::*;
     use crate::message::Message as _;

@@ -127,7 +127,8 @@ mod threads {
     }
 }
 
-#[cfg(all(test, not(feature = "host")))]
+#[cfg(test)]
+#[cfg(not(feature = "host"))]
 mod tests {
     use super::*;
 

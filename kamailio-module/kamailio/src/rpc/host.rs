@@ -111,13 +111,11 @@ impl Call<'_> {
 
     fn write(&self, value: &Value) -> Option<()> {
         let add = self.rpc.add?;
-        let inner = put(value, |format, data| {
-            // SAFETY: `put` passes a format of one letter and the data that this letter stands for.
-            match data {
-                Data::Int(n) => unsafe { add(self.context, format, n) },
-                Data::Str(text) => unsafe { add(self.context, format, text) },
-                Data::Node(node) => unsafe { add(self.context, format, node) },
-            }
+        let inner = put(value, |format, data| match data {
+            // SAFETY: "d" takes an int.
+            Data::Int(n) => unsafe { add(self.context, format, n) },
+            // SAFETY: every other letter takes the pointer that `put` passes with it.
+            Data::Pointer(data) => unsafe { add(self.context, format, data) },
         })?;
         self.fill(inner, value)
     }
@@ -137,26 +135,22 @@ impl Call<'_> {
     fn member(&self, node: *mut c_void, name: &'static CStr, value: &Value) -> Option<()> {
         let add = self.rpc.struct_add?;
         let name = name.as_ptr();
-        let inner = put(value, |format, data| {
-            // SAFETY: a format of one letter, the member's name, and the data that the letter stands for.
-            match data {
-                Data::Int(n) => unsafe { add(node, format, name, n) },
-                Data::Str(text) => unsafe { add(node, format, name, text) },
-                Data::Node(node_of) => unsafe { add(node, format, name, node_of) },
-            }
+        let inner = put(value, |format, data| match data {
+            // SAFETY: the node of a struct, the member's name, and "d" takes an int.
+            Data::Int(n) => unsafe { add(node, format, name, n) },
+            // SAFETY: likewise; every other letter takes the pointer that `put` passes with it.
+            Data::Pointer(data) => unsafe { add(node, format, name, data) },
         })?;
         self.fill(inner, value)
     }
 
     fn element(&self, node: *mut c_void, value: &Value) -> Option<()> {
         let add = self.rpc.array_add?;
-        let inner = put(value, |format, data| {
-            // SAFETY: a format of one letter, and the data that the letter stands for.
-            match data {
-                Data::Int(n) => unsafe { add(node, format, n) },
-                Data::Str(text) => unsafe { add(node, format, text) },
-                Data::Node(node_of) => unsafe { add(node, format, node_of) },
-            }
+        let inner = put(value, |format, data| match data {
+            // SAFETY: the node of a list, and "d" takes an int.
+            Data::Int(n) => unsafe { add(node, format, n) },
+            // SAFETY: likewise; every other letter takes the pointer that `put` passes with it.
+            Data::Pointer(data) => unsafe { add(node, format, data) },
         })?;
         self.fill(inner, value)
     }
@@ -164,27 +158,37 @@ impl Call<'_> {
 
 /// What stands for one letter of a format.
 enum Data {
+    /// of "d"
     Int(c_int),
-    Str(*const sys::str_),
-    Node(*mut *mut c_void),
+    /// of "S": a str; of "{" and "[": where the new node goes
+    Pointer(*mut c_void),
 }
 
 /// Adds the value's own part by `add`, and gives the node for its content (null if it has none).
 fn put(value: &Value, add: impl Fn(*mut c_char, Data) -> c_int) -> Option<*mut c_void> {
-    let mut node = null_mut();
+    let mut node: *mut c_void = null_mut();
     let added = match value {
         Value::Text(text) => add_text(text, &add),
         Value::Int(n) => match Value::int(*n) {
             Ok(n) => add(c"d".as_ptr().cast_mut(), Data::Int(n)),
             Err(digits) => add_text(&digits, &add),
         },
-        Value::Struct(_) => add(c"{".as_ptr().cast_mut(), Data::Node(&raw mut node)),
-        Value::List(_) => add(c"[".as_ptr().cast_mut(), Data::Node(&raw mut node)),
+        Value::Struct(_) => add(
+            c"{".as_ptr().cast_mut(),
+            Data::Pointer((&raw mut node).cast()),
+        ),
+        Value::List(_) => add(
+            c"[".as_ptr().cast_mut(),
+            Data::Pointer((&raw mut node).cast()),
+        ),
     };
     (added >= 0).then_some(node)
 }
 
 fn add_text(text: &str, add: &impl Fn(*mut c_char, Data) -> c_int) -> c_int {
-    let text = lend(text.as_bytes());
-    add(c"S".as_ptr().cast_mut(), Data::Str(&raw const text))
+    let mut text = lend(text.as_bytes());
+    add(
+        c"S".as_ptr().cast_mut(),
+        Data::Pointer((&raw mut text).cast()),
+    )
 }
