@@ -1,0 +1,86 @@
+#!/bin/bash
+# Loads examples/exercise.rs into a real Kamailio: the memory of a transaction, destinations in a failure route, the
+# word of a dialog and its end, expressions as parameters, counters, the timer, faults and panics of remote commands.
+set -u
+. "$(dirname "$0")/server.sh"
+(cd "$ROOT" && cargo build --quiet -p kamailio --example exercise) || exit 1
+
+ROUTES='
+modparam("rr", "enable_full_lr", 1)
+request_route {
+    if (is_method("ACK")) { t_check_trans(); exit; }
+    switch ($rU) {
+    # where relayed requests arrive
+    case "sink503": sl_send_reply("503", "full"); exit;
+    case "sink200": sl_send_reply("200", "answered"); exit;
+
+    case "zero": ex_nothing(); $var(rc) = $rc; break;
+    case "call": ex_call(); $var(rc) = $rc * 10; ex_call(); $var(rc) = $var(rc) + $rc; break;
+    case "expression": ex_resolved("x" + $rm); $var(rc) = $rc; break;
+    case "unknown": ex_resolved("x" + $rU); $var(rc) = $rc; break;
+    case "join": ex_join("192.0.2.7:5071", "sip:192.0.2.8", "c-$rm"); $var(rc) = $rc;
+        sl_send_reply("200", "rc=$var(rc) ru=$ru du=$du"); exit;
+    case "busy": ex_call(); $rU = "sink503"; $du = "sip:127.0.0.1:@PORT@"; t_relay(); exit;
+    case "failover": ex_remember(); ex_remember(); ex_call(); t_on_failure("NEXT");
+        $rU = "sink503"; $du = "sip:127.0.0.1:@PORT@"; t_relay(); exit;
+    }
+    sl_send_reply("200", "rc=$var(rc)");
+    exit;
+}
+failure_route[NEXT] {
+    ex_next(); $var(first) = $rc;
+    ex_next(); $var(second) = $rc;
+    ex_call(); $var(call) = $rc;
+    xlog("L_INFO", "failure route: $var(first) $var(second) call $var(call)\n");
+    $rU = "sink200";
+    ex_join("127.0.0.1:@PORT@", "sip:127.0.0.1:@PORT@", "failover");
+    t_relay();
+}'
+write_config exercise "ctl kex sl tm rr pv xlog textops siputils dialog counters" "$ROUTES"
+sed -i "s/@PORT@/$PORT/g" "$RUN/kamailio.cfg"
+start || { fail "the server starts"; cat "$RUN/log"; finish; }
+pass "the server starts"
+check "the dialog module is bound" logged "exercise: dialog bound"
+
+equal "0 becomes -1" "SIP/2.0 200 rc=-1" "$(status OPTIONS zero)"
+equal "an expression is resolved at run time" "SIP/2.0 200 rc=1" "$(status OPTIONS expression)"
+equal "... and an unknown value is no error" "SIP/2.0 200 rc=-1" "$(status OPTIONS unknown)"
+equal "three parameters, R-URI and destination" \
+    "SIP/2.0 200 rc=1 ru=sip:join@192.0.2.7:5071 du=sip:192.0.2.8" "$(CALL_ID=id-1 status OPTIONS join)"
+check "what a message says" logged 'join c-OPTIONS Options Request 127.0.0.1 id-1 to-tag false du Some("sip:192.0.2.8")'
+
+equal "no dialog for OPTIONS" "SIP/2.0 200 rc=-11" "$(status OPTIONS call)"
+equal "a dialog keeps its word" "SIP/2.0 200 rc=12" "$(status INVITE call)"
+check "... whose end is seen when no call comes of it" until_true 10 logged "exercise: ended 77 in"
+
+: >"$RUN/log"
+equal "a refused call" "SIP/2.0 500 Service Unavailable" "$(status INVITE busy)"
+check "... ends its dialog" until_true 10 logged "exercise: ended 77 in"
+
+: >"$RUN/log"
+equal "failover finds the second destination" "SIP/2.0 200 answered" "$(status INVITE failover)"
+check "memory and dialog are seen in the failure route" logged "failure route: 2 3 call 2"
+check "... and the R-URI is new there" logged "join failover Invite Failure"
+stop
+check "the end of the server ends its dialogs" logged "exercise: ended 77 in main process"
+
+start || fail "the server starts again"
+check "the timer ticks" until_true 10 logged "exercise: first tick"
+equal "a counter of 64 bits" 1 "$(rpc stats.get_statistics exercise: | grep -c '1099511627778')"
+equal "a fault's text is no format" "error: 404 - 100% not found" "$(rpc exercise.panics fault)"
+equal "a panic in a command is a fault" "error: 500 - the command failed, see the server's log" "$(rpc exercise.panics panic)"
+check "... and is logged" logged "in a command"
+check "... and counted" grep -qw 1 <<<"$(rpc exercise.panics)"
+equal "an answer that is too long is a fault" "error: 500 - the answer is too long for this transport" "$(rpc exercise.panics big)"
+stop
+
+sed -i '/"dialog.so"/d' "$RUN/kamailio.cfg"
+start || fail "the server starts without dialog"
+check "an absent dialog module is an error value" logged "the dialog module is not loaded"
+equal "... and no dialog" "SIP/2.0 200 rc=-11" "$(status INVITE call)"
+stop
+
+sed -i 's/ex_resolved("x" + $rm)/ex_resolved("un" + "known")/' "$RUN/kamailio.cfg"
+if start; then fail "a wrong constant expression is refused"; else pass "a wrong constant expression is refused"; fi
+check "... naming it" logged 'ex_resolved(), parameter 1: "unknown": unknown'
+finish
