@@ -1,9 +1,9 @@
 //! The agent beside Kamailio: it observes demand, plans capacity, and acts.
 //!
 //! ```text
-//! shared memory --> observe --> plan (pure) --> runtime (acts) --> shared memory, actuators
-//!                                                  |
-//!                                                  +--> journal, state file, HTTP
+//! proxy (shared memory) --> observe --> plan (pure) --> runtime (acts) --> proxy, actuators
+//!                                                          |
+//!                                                          +--> journal, state file, HTTP
 //! ```
 //! It never routes a call and Kamailio never waits for it: when it dies, calls go on by the last
 //! table.
@@ -11,5 +11,13 @@
 #![forbid(unsafe_code)]
 
 pub mod actuator;
+pub mod cli;
 pub mod config;
+pub mod http;
+pub mod journal;
+pub mod observe;
 pub mod plan;
+pub mod proxy;
+pub mod runtime;
+pub mod state;
+pub mod status;

@@ -36,11 +36,17 @@ impl Local {
     /// `instance` tells the members of several agents on one machine apart.
     pub fn new(instance: &str, config: LocalConfig, log_dir: &Path) -> Local {
         let addresses = config.addresses.all().unwrap_or_default();
-        Local { instance: instance.into(), config, addresses, log_dir: log_dir.into() }
+        Local {
+            instance: instance.into(),
+            config,
+            addresses,
+            log_dir: log_dir.into(),
+        }
     }
 
     fn log_file(&self, order: &Order) -> PathBuf {
-        self.log_dir.join(format!("{}-{}.log", order.pool, order.name))
+        self.log_dir
+            .join(format!("{}-{}.log", order.pool, order.name))
     }
 
     /// What marks the process of a member.
@@ -54,7 +60,10 @@ impl Local {
 
     fn spawn(&self, order: &Order) -> std::io::Result<ProcessId> {
         fs::create_dir_all(&self.log_dir)?;
-        let log = File::options().create(true).append(true).open(self.log_file(order))?;
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log_file(order))?;
         let words = self.config.start.iter();
         // setsid(1) gives the member its own session and then becomes the command, under one pid.
         let mut child = Command::new("setsid")
@@ -79,7 +88,12 @@ impl Actuator for Local {
     }
 
     fn uri(&self, order: &Order) -> Option<String> {
-        Some(template::fill(&self.config.uri, order, self.config.port, true))
+        Some(template::fill(
+            &self.config.uri,
+            order,
+            self.config.port,
+            true,
+        ))
     }
 
     async fn create(&self, order: &Order) -> Result<Handle, ActuatorError> {
@@ -90,11 +104,16 @@ impl Actuator for Local {
             command: self.config.start.join(" "),
             source,
         })?;
-        Ok(Handle::Process { process: Some(process), address })
+        Ok(Handle::Process {
+            process: Some(process),
+            address,
+        })
     }
 
     async fn ready(&self, order: &Order, handle: &Handle) -> Result<(), ActuatorError> {
-        let Handle::Process { address, .. } = handle else { return Ok(()) };
+        let Handle::Process { address, .. } = handle else {
+            return Ok(());
+        };
         let target = SocketAddr::new(*address, self.config.port);
         let pause = Duration::from_secs_f64(self.config.ready_interval_s);
         let deadline = Instant::now() + Duration::from_secs_f64(self.config.boot_timeout_s);
@@ -124,10 +143,21 @@ impl Actuator for Local {
     }
 
     async fn delete(&self, order: &Order, handle: &Handle) -> Result<(), ActuatorError> {
-        let Handle::Process { process: Some(process), .. } = handle else { return Ok(()) };
+        let Handle::Process {
+            process: Some(process),
+            ..
+        } = handle
+        else {
+            return Ok(());
+        };
         let what = format!("{}/{}", order.pool, order.name);
-        let stop = |source| ActuatorError::Stop { what: what.clone(), source };
-        process.signal(signal(self.config.stop_signal)).map_err(stop)?;
+        let stop = |source| ActuatorError::Stop {
+            what: what.clone(),
+            source,
+        };
+        process
+            .signal(signal(self.config.stop_signal))
+            .map_err(stop)?;
         if gone(process, Duration::from_secs_f64(self.config.stop_timeout_s)).await {
             return Ok(());
         }
@@ -135,21 +165,31 @@ impl Actuator for Local {
         if gone(process, KILL_PATIENCE).await {
             return Ok(());
         }
-        Err(stop(std::io::Error::other("it is still there after SIGKILL")))
+        Err(stop(std::io::Error::other(
+            "it is still there after SIGKILL",
+        )))
     }
 
     fn alive(&self, handle: &Handle) -> bool {
         match handle {
-            Handle::Process { process: Some(process), .. } => process.alive(),
+            Handle::Process {
+                process: Some(process),
+                ..
+            } => process.alive(),
             Handle::Process { process: None, .. } => false,
             Handle::Manual => true,
         }
     }
 
     fn find(&self, order: &Order) -> Option<Handle> {
-        let marks = self.marks(order).map(|(name, value)| format!("{name}={value}"));
+        let marks = self
+            .marks(order)
+            .map(|(name, value)| format!("{name}={value}"));
         let process = find_by_environment(&marks)?;
-        Some(Handle::Process { process: Some(process), address: order.address? })
+        Some(Handle::Process {
+            process: Some(process),
+            address: order.address?,
+        })
     }
 }
 

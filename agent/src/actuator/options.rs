@@ -11,13 +11,20 @@ const MAX_ANSWER_BYTES: usize = 4096;
 
 /// Whether `target` answers OPTIONS with 2xx within `patience`.
 pub(super) async fn answers(target: SocketAddr, sequence: u32, patience: Duration) -> bool {
-    matches!(timeout(patience, exchange(target, sequence)).await, Ok(Ok(true)))
+    matches!(
+        timeout(patience, exchange(target, sequence)).await,
+        Ok(Ok(true))
+    )
 }
 
 async fn exchange(target: SocketAddr, sequence: u32) -> std::io::Result<bool> {
     let any: IpAddr = if target.ip().is_loopback() {
         // A member on loopback must not be asked from an address that it cannot answer.
-        if target.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() }
+        if target.is_ipv4() {
+            [127, 0, 0, 1].into()
+        } else {
+            std::net::Ipv6Addr::LOCALHOST.into()
+        }
     } else if target.is_ipv4() {
         [0, 0, 0, 0].into()
     } else {
@@ -26,8 +33,14 @@ async fn exchange(target: SocketAddr, sequence: u32) -> std::io::Result<bool> {
     let socket = UdpSocket::bind((any, 0)).await?;
     socket.connect(target).await?;
     let local = socket.local_addr()?;
-    let call_id = format!("kamscale-{}-{}-{sequence}", std::process::id(), local.port());
-    socket.send(request(target, local, &call_id, sequence).as_bytes()).await?;
+    let call_id = format!(
+        "kamscale-{}-{}-{sequence}",
+        std::process::id(),
+        local.port()
+    );
+    socket
+        .send(request(target, local, &call_id, sequence).as_bytes())
+        .await?;
     let mut buffer = vec![0; MAX_ANSWER_BYTES];
     loop {
         let length = socket.recv(&mut buffer).await?;
@@ -59,7 +72,12 @@ fn request(target: SocketAddr, local: SocketAddr, call_id: &str, sequence: u32) 
 fn status_code(answer: &[u8], call_id: &str) -> Option<u16> {
     let text = String::from_utf8_lossy(answer);
     let mut lines = text.lines();
-    let code = lines.next()?.strip_prefix("SIP/2.0 ")?.get(..3)?.parse().ok()?;
+    let code = lines
+        .next()?
+        .strip_prefix("SIP/2.0 ")?
+        .get(..3)?
+        .parse()
+        .ok()?;
     let ours = lines.take_while(|line| !line.is_empty()).any(|line| {
         line.split_once(':').is_some_and(|(name, value)| {
             let name = name.trim();
@@ -92,7 +110,10 @@ mod tests {
             for code in ["503 No", "200 OK"] {
                 let (length, from) = server.recv_from(&mut buffer).await.unwrap();
                 let request = String::from_utf8_lossy(&buffer[..length]).into_owned();
-                let call_id = request.lines().find(|line| line.starts_with("Call-ID")).unwrap();
+                let call_id = request
+                    .lines()
+                    .find(|line| line.starts_with("Call-ID"))
+                    .unwrap();
                 let answer = format!("SIP/2.0 {code}\r\n{call_id}\r\n\r\n");
                 server.send_to(answer.as_bytes(), from).await.unwrap();
             }

@@ -32,7 +32,9 @@ impl ProcessId {
     /// Signals it and what it started; nothing happens if it is gone.
     pub(super) fn signal(&self, signal: Signal) -> std::io::Result<()> {
         let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
-        let Some(pid) = pid.filter(|_| self.alive()) else { return Ok(()) };
+        let Some(pid) = pid.filter(|_| self.alive()) else {
+            return Ok(());
+        };
         match kill_process_group(pid, signal) {
             Err(rustix::io::Errno::SRCH) => Ok(()),
             other => Ok(other?),
@@ -54,7 +56,9 @@ fn stat(pid: u32) -> Option<(char, u64)> {
 /// The process whose environment holds all of these `NAME=value`.
 pub(super) fn find_by_environment(wanted: &[String]) -> Option<ProcessId> {
     let entries = std::fs::read_dir("/proc").ok()?;
-    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let pids = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let mut found: Vec<ProcessId> = pids
         .filter(|pid: &u32| has_environment(*pid, wanted))
         .filter_map(ProcessId::of_pid)
@@ -71,7 +75,9 @@ fn has_environment(pid: u32, wanted: &[String]) -> bool {
         return false;
     };
     let variables: Vec<&[u8]> = environment.split(|byte| *byte == 0).collect();
-    wanted.iter().all(|wanted| variables.contains(&wanted.as_bytes()))
+    wanted
+        .iter()
+        .all(|wanted| variables.contains(&wanted.as_bytes()))
 }
 
 #[cfg(test)]
@@ -82,7 +88,10 @@ mod tests {
     fn a_process_knows_itself_and_not_its_pids_next_owner() {
         let me = ProcessId::of_pid(std::process::id()).unwrap();
         assert!(me.alive());
-        let recycled = ProcessId { start_ticks: me.start_ticks + 1, ..me };
+        let recycled = ProcessId {
+            start_ticks: me.start_ticks + 1,
+            ..me
+        };
         assert!(!recycled.alive());
         // Would end the test if it were signalled.
         recycled.signal(Signal::KILL).unwrap();

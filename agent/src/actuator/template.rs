@@ -39,14 +39,26 @@ mod tests {
 
     fn order(address: &str) -> Order {
         let address = Some(address.parse().unwrap());
-        Order { pool: "conference".into(), name: "conference-1".into(), address }
+        Order {
+            pool: "conference".into(),
+            name: "conference-1".into(),
+            address,
+        }
     }
 
     #[test]
     fn every_placeholder_is_filled() {
-        let filled = fill("{name}/{pool}/{address}:{port}", &order("127.0.1.1"), 5060, false);
+        let filled = fill(
+            "{name}/{pool}/{address}:{port}",
+            &order("127.0.1.1"),
+            5060,
+            false,
+        );
         assert_eq!(filled, "conference-1/conference/127.0.1.1:5060");
-        assert_eq!(fill("sip:{address}", &order("::1"), 5060, true), "sip:[::1]");
+        assert_eq!(
+            fill("sip:{address}", &order("::1"), 5060, true),
+            "sip:[::1]"
+        );
     }
 
     #[test]

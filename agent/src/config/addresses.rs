@@ -51,7 +51,9 @@ fn bounded(text: &str, first: u128, last: u128) -> Result<(), String> {
         return Err(format!("\"{text}\" ends before it starts; swap the two"));
     }
     if last - first >= MAX_RANGE {
-        return Err(format!("\"{text}\" has more than {MAX_RANGE} addresses; write a smaller range"));
+        return Err(format!(
+            "\"{text}\" has more than {MAX_RANGE} addresses; write a smaller range"
+        ));
     }
     Ok(())
 }

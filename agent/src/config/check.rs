@@ -20,17 +20,34 @@ struct At<'a>(&'a [&'a str]);
 
 impl At<'_> {
     fn fault(&self, key: &str, problem: impl Into<String>) -> Fault {
-        let path = self.0.iter().copied().chain([key]).map(str::to_owned).collect();
-        Fault { path, problem: problem.into() }
+        let path = self
+            .0
+            .iter()
+            .copied()
+            .chain([key])
+            .map(str::to_owned)
+            .collect();
+        Fault {
+            path,
+            problem: problem.into(),
+        }
     }
 
     fn need(&self, key: &str, holds: bool, problem: impl Into<String>) -> Checked {
-        if holds { Ok(()) } else { Err(self.fault(key, problem)) }
+        if holds {
+            Ok(())
+        } else {
+            Err(self.fault(key, problem))
+        }
     }
 
     fn seconds(&self, key: &str, value: f64, least: f64, most: f64) -> Checked {
         let holds = value.is_finite() && (least..=most).contains(&value);
-        self.need(key, holds, format!("{value} is not in {least} to {most} seconds"))
+        self.need(
+            key,
+            holds,
+            format!("{value} is not in {least} to {most} seconds"),
+        )
     }
 }
 
@@ -44,7 +61,11 @@ pub(super) fn check(config: &Config) -> Checked {
         agent.decide == Decider::Agent,
         "\"aodh\" is not yet possible; write decide = \"agent\"",
     )?;
-    at.need("listen", !agent.listen.values().is_empty(), "empty; name at least one address")?;
+    at.need(
+        "listen",
+        !agent.listen.values().is_empty(),
+        "empty; name at least one address",
+    )?;
     for text in agent.listen.values() {
         Listen::parse(text).map_err(|problem| at.fault("listen", problem))?;
     }
@@ -54,6 +75,9 @@ pub(super) fn check(config: &Config) -> Checked {
     }
     Ok(())
 }
+
+/// Leaves room for `-` and a number in the names of members.
+const MAX_LOCAL_POOL_NAME_BYTES: usize = 48;
 
 const NAME_RULE: &str = "a name has 1 to 63 of A-Z a-z 0-9 _ . -";
 
@@ -71,11 +95,19 @@ fn check_pool(name: &str, pool: &PoolConfig) -> Checked {
     at.seconds("empty_for_s", pool.empty_for_s, 0.0, 3_600.0)?;
     at.seconds("protect_new_s", pool.protect_new_s, 0.0, 604_800.0)?;
     at.seconds("create_retry_s", pool.create_retry_s, 0.1, 900.0)?;
-    at.need("max_booting", pool.max_booting > 0, "0 would never add a member; write 1 or more")?;
+    at.need(
+        "max_booting",
+        pool.max_booting > 0,
+        "0 would never add a member; write 1 or more",
+    )?;
     at.need(
         "hash_bits",
         limits::HASH_BITS.contains(&pool.hash_bits),
-        format!("must be {} to {}", limits::HASH_BITS.start(), limits::HASH_BITS.end()),
+        format!(
+            "must be {} to {}",
+            limits::HASH_BITS.start(),
+            limits::HASH_BITS.end()
+        ),
     )?;
     let capacity = pool.member.capacity_calls;
     At(&["pools", name, "member"]).need(
@@ -103,7 +135,11 @@ fn check_size(at: &At<'_>, pool: &PoolConfig) -> Checked {
     )?;
     let max = pool.max.unwrap_or(u32::MAX);
     at.need("max", max > 0, "must be 1 or more")?;
-    at.need("min", pool.min <= max, format!("min {} is above max {max}", pool.min))?;
+    at.need(
+        "min",
+        pool.min <= max,
+        format!("min {} is above max {max}", pool.min),
+    )?;
     at.need(
         "min",
         pool.min > 0 || pool.local.is_none(),
@@ -118,7 +154,11 @@ fn check_size(at: &At<'_>, pool: &PoolConfig) -> Checked {
 
 fn check_loads(at: &At<'_>, pool: &PoolConfig) -> Checked {
     let (low, high) = (pool.scale_in_load, pool.scale_out_load);
-    at.need("scale_out_load", high > 0.0 && high <= 1.0, format!("{high} is not in 0 to 1"))?;
+    at.need(
+        "scale_out_load",
+        high > 0.0 && high <= 1.0,
+        format!("{high} is not in 0 to 1"),
+    )?;
     at.need(
         "scale_in_load",
         low >= 0.0 && low < high,
@@ -127,7 +167,10 @@ fn check_loads(at: &At<'_>, pool: &PoolConfig) -> Checked {
     at.need(
         "surge_load",
         pool.surge_load >= high && pool.surge_load.is_finite(),
-        format!("{} must not be below scale_out_load {high}", pool.surge_load),
+        format!(
+            "{} must not be below scale_out_load {high}",
+            pool.surge_load
+        ),
     )?;
     at.need(
         "surge_step",
@@ -137,9 +180,21 @@ fn check_loads(at: &At<'_>, pool: &PoolConfig) -> Checked {
 }
 
 fn check_local(name: &str, pool: &PoolConfig, local: &LocalConfig) -> Checked {
+    At(&["pools"]).need(
+        name,
+        name.len() <= MAX_LOCAL_POOL_NAME_BYTES,
+        "too long: members are named after it, and a name has at most 63 characters",
+    )?;
     let at = At(&["pools", name, "local"]);
-    let command = local.start.first().is_some_and(|command| !command.is_empty());
-    at.need("start", command, "empty; write the command and its arguments as a list")?;
+    let command = local
+        .start
+        .first()
+        .is_some_and(|command| !command.is_empty());
+    at.need(
+        "start",
+        command,
+        "empty; write the command and its arguments as a list",
+    )?;
     for part in local.start.iter().chain([&local.uri]) {
         let key = if part == &local.uri { "uri" } else { "start" };
         if let Some(unknown) = crate::actuator::unknown_placeholder(part) {
@@ -149,17 +204,31 @@ fn check_local(name: &str, pool: &PoolConfig, local: &LocalConfig) -> Checked {
             ));
         }
     }
-    let addresses = local.addresses.all().map_err(|problem| at.fault("addresses", problem))?;
+    let addresses = local
+        .addresses
+        .all()
+        .map_err(|problem| at.fault("addresses", problem))?;
     let max = pool.max.unwrap_or(0) as usize;
     at.need(
         "addresses",
         addresses.len() >= max,
-        format!("{} addresses for max = {max} members; add addresses", addresses.len()),
+        format!(
+            "{} addresses for max = {max} members; add addresses",
+            addresses.len()
+        ),
     )?;
     at.need("port", local.port > 0, "must be 1 or more")?;
     let uri = local.uri.replace(['{', '}'], "");
-    at.need("uri", is_uri(&uri), "no SIP URI; write \"sip:{address}:{port}\"")?;
-    at.need("ready_options", local.ready_options > 0, "must be 1 or more")?;
+    at.need(
+        "uri",
+        is_uri(&uri),
+        "no SIP URI; write \"sip:{address}:{port}\"",
+    )?;
+    at.need(
+        "ready_options",
+        local.ready_options > 0,
+        "must be 1 or more",
+    )?;
     at.seconds("ready_interval_s", local.ready_interval_s, 0.01, 60.0)?;
     at.seconds("boot_timeout_s", local.boot_timeout_s, 0.1, 86_400.0)?;
     at.seconds("stop_timeout_s", local.stop_timeout_s, 0.0, 3_600.0)
@@ -171,10 +240,25 @@ fn check_members(name: &str, pool: &PoolConfig) -> Checked {
         let path = ["pools", name, "members", &place];
         let at = At(&path);
         at.need("name", is_name(&member.name), NAME_RULE)?;
-        let first = pool.members.iter().position(|other| other.name == member.name);
-        at.need("name", first == Some(index), format!("\"{}\" is there twice", member.name))?;
-        at.need("uri", is_uri(&member.uri), "no SIP URI; write \"sip:192.0.2.1:5060\"")?;
-        at.need("capacity_calls", member.capacity_calls != Some(0), "0 makes the load unknown")?;
+        let first = pool
+            .members
+            .iter()
+            .position(|other| other.name == member.name);
+        at.need(
+            "name",
+            first == Some(index),
+            format!("\"{}\" is there twice", member.name),
+        )?;
+        at.need(
+            "uri",
+            is_uri(&member.uri),
+            "no SIP URI; write \"sip:192.0.2.1:5060\"",
+        )?;
+        at.need(
+            "capacity_calls",
+            member.capacity_calls != Some(0),
+            "0 makes the load unknown",
+        )?;
     }
     Ok(())
 }

@@ -37,7 +37,9 @@ fn describe_pool(name: &str, pool: &PoolConfig) -> String {
         Mode::OutOnly => "scaled out only",
         Mode::Advise => "only says what it would do",
     };
-    let max = pool.max.map_or("no limit".to_owned(), |max| max.to_string());
+    let max = pool
+        .max
+        .map_or("no limit".to_owned(), |max| max.to_string());
     format!(
         "Pool {name}: {mode}, {} to {max} members of {} calls. Above {:.0} % load members are added \
          (at most every {} s, {} at once booting); below {:.0} % for {} s the emptiest is drained \

@@ -7,12 +7,18 @@ use toml::de::{DeTable, DeValue};
 
 /// The line of a byte offset, from 1.
 pub(super) fn line_of(text: &str, offset: usize) -> usize {
-    text.as_bytes()[..offset.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
+    text.as_bytes()[..offset.min(text.len())]
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count()
+        + 1
 }
 
 /// The byte offset of a key; of the nearest table around it if the key itself is not written.
 pub(super) fn offset_of(text: &str, path: &[String]) -> usize {
-    let Ok(root) = DeTable::parse(text) else { return 0 };
+    let Ok(root) = DeTable::parse(text) else {
+        return 0;
+    };
     let mut table = root.get_ref();
     let mut offset = 0;
     let mut rest = path;
@@ -23,8 +29,12 @@ pub(super) fn offset_of(text: &str, path: &[String]) -> usize {
         offset = key.span().start;
         rest = tail;
         let mut value = value;
-        while let (Some(array), Some((index, tail))) = (value.get_ref().as_array(), rest.split_first())
-            && let Some(element) = index.parse::<usize>().ok().and_then(|index| array.get(index))
+        while let (Some(array), Some((index, tail))) =
+            (value.get_ref().as_array(), rest.split_first())
+            && let Some(element) = index
+                .parse::<usize>()
+                .ok()
+                .and_then(|index| array.get(index))
         {
             offset = element.span().start;
             value = element;
@@ -44,7 +54,11 @@ pub(super) fn key_at(text: &str, offset: usize) -> String {
     if let Ok(root) = DeTable::parse(text) {
         descend(root.get_ref(), offset, &mut path);
     }
-    if path.is_empty() { key_of_line(text, offset) } else { path.join(".") }
+    if path.is_empty() {
+        key_of_line(text, offset)
+    } else {
+        path.join(".")
+    }
 }
 
 fn descend(table: &DeTable<'_>, offset: usize, path: &mut Vec<String>) {
@@ -91,7 +105,14 @@ fn covers(span: &Range<usize>, offset: usize) -> bool {
 
 /// For text that is no TOML at all: what stands before the `=` of that line.
 fn key_of_line(text: &str, offset: usize) -> String {
-    let line = text.lines().nth(line_of(text, offset) - 1).unwrap_or_default();
+    let line = text
+        .lines()
+        .nth(line_of(text, offset) - 1)
+        .unwrap_or_default();
     let key = line.split('=').next().unwrap_or_default().trim();
-    if key.is_empty() { "(no key)".into() } else { key.into() }
+    if key.is_empty() {
+        "(no key)".into()
+    } else {
+        key.into()
+    }
 }

@@ -125,7 +125,9 @@ impl Listen {
             return if path.is_absolute() {
                 Ok(Listen::Unix(path))
             } else {
-                Err(format!("\"{text}\" needs an absolute path, as unix:/run/kamscale/agent.sock"))
+                Err(format!(
+                    "\"{text}\" needs an absolute path, as unix:/run/kamscale/agent.sock"
+                ))
             };
         }
         match text.parse::<SocketAddr>() {
@@ -144,7 +146,11 @@ impl Listen {
 impl AgentConfig {
     /// The places where HTTP is served; checked when the file was loaded.
     pub fn listens(&self) -> Vec<Listen> {
-        self.listen.values().into_iter().filter_map(|text| Listen::parse(text).ok()).collect()
+        self.listen
+            .values()
+            .into_iter()
+            .filter_map(|text| Listen::parse(text).ok())
+            .collect()
     }
 }
 
@@ -176,8 +182,10 @@ pub enum ConfigError {
 impl Config {
     /// Reads and checks a file.
     pub fn load(file: &Path) -> Result<Config, ConfigError> {
-        let text = std::fs::read_to_string(file)
-            .map_err(|source| ConfigError::Read { file: file.into(), source })?;
+        let text = std::fs::read_to_string(file).map_err(|source| ConfigError::Read {
+            file: file.into(),
+            source,
+        })?;
         Config::parse(file, &text)
     }
 

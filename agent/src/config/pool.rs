@@ -84,7 +84,11 @@ impl Default for PoolConfig {
 impl PoolConfig {
     /// The mode, with its default.
     pub fn mode(&self) -> Mode {
-        self.mode.unwrap_or(if self.local.is_some() { Mode::On } else { Mode::Paused })
+        self.mode.unwrap_or(if self.local.is_some() {
+            Mode::On
+        } else {
+            Mode::Paused
+        })
     }
 
     /// The feature whose rate is shown beside this pool.
@@ -130,7 +134,11 @@ pub struct MemberTemplate {
 
 impl Default for MemberTemplate {
     fn default() -> Self {
-        MemberTemplate { capacity_calls: 100, weight: 100, priority: 0 }
+        MemberTemplate {
+            capacity_calls: 100,
+            weight: 100,
+            priority: 0,
+        }
     }
 }
 

@@ -44,13 +44,19 @@ pub fn decide(
         reason.push_str("; ");
         reason.push_str(&verdict);
     }
-    let advice = if policy.mode == Mode::Advise { std::mem::take(&mut actions) } else { Vec::new() };
+    let advice = if policy.mode == Mode::Advise {
+        std::mem::take(&mut actions)
+    } else {
+        Vec::new()
+    };
     if !advice.is_empty() {
         reason.push_str(" (advice only: the pool's mode is advise)");
     }
     note_actions(&mut memory, &actions, now_s);
     for (member, why) in finished {
-        let taken_back = Action::TakeBack { member: member.clone() };
+        let taken_back = Action::TakeBack {
+            member: member.clone(),
+        };
         if !actions.contains(&taken_back) {
             memory.drains.remove(&member);
             reason.push_str(&format!("; removing {member}: {why}"));
@@ -60,7 +66,16 @@ pub fn decide(
     if actions.is_empty() {
         actions.push(Action::Hold);
     }
-    (Plan { want, actions, advice, signals, reason }, memory)
+    (
+        Plan {
+            want,
+            actions,
+            advice,
+            signals,
+            reason,
+        },
+        memory,
+    )
 }
 
 /// Growth, shrinkage, or why neither.
@@ -105,13 +120,20 @@ fn grow(
         .collect();
     drains.sort_by(|a, b| b.calls.cmp(&a.calls).then_with(|| a.name.cmp(&b.name)));
     drains.truncate(missing as usize);
-    let mut actions: Vec<Action> =
-        drains.iter().map(|member| Action::TakeBack { member: member.name.clone() }).collect();
+    let mut actions: Vec<Action> = drains
+        .iter()
+        .map(|member| Action::TakeBack {
+            member: member.name.clone(),
+        })
+        .collect();
     let taken = u32::try_from(drains.len()).unwrap_or(u32::MAX);
     let mut verdict = Vec::new();
     if taken > 0 {
         let names: Vec<&str> = drains.iter().map(|member| member.name.as_str()).collect();
-        verdict.push(format!("taking back {} instead of buying", names.join(", ")));
+        verdict.push(format!(
+            "taking back {} instead of buying",
+            names.join(", ")
+        ));
     }
     let missing = missing - taken;
     if missing > 0 {
@@ -142,26 +164,55 @@ fn creatable(
     if now_s < memory.no_create_before_s {
         let wait_s = memory.no_create_before_s - now_s;
         let failures = memory.failures_in_row;
-        return Err(format!("{failures} creations failed in a row: next try in {wait_s:.0} s"));
+        return Err(format!(
+            "{failures} creations failed in a row: next try in {wait_s:.0} s"
+        ));
     }
     // The minimum is not a matter of demand: it is restored without waiting.
     let below_min = supply.serving + supply.down + supply.booting < policy.min;
-    let cooled_s = memory.last_out_s.map_or(f64::INFINITY, |last_s| now_s - last_s);
+    let cooled_s = memory
+        .last_out_s
+        .map_or(f64::INFINITY, |last_s| now_s - last_s);
     if cooled_s < policy.cooldown_out_s && !below_min {
         let wait_s = policy.cooldown_out_s - cooled_s;
-        return Err(format!("the last addition was {cooled_s:.0} s ago: {wait_s:.0} s to wait"));
+        return Err(format!(
+            "the last addition was {cooled_s:.0} s ago: {wait_s:.0} s to wait"
+        ));
     }
     let room = policy.max.saturating_sub(supply.existing);
     let booting = policy.max_booting.saturating_sub(supply.booting);
     // After failures one member tries the ground for the others.
-    let step = if memory.failures_in_row > 0 { 1 } else { supply.serving.max(SMALL_STEP) };
+    let step = if memory.failures_in_row > 0 {
+        1
+    } else {
+        supply.serving.max(SMALL_STEP)
+    };
     let limits = [
-        (room, format!("{} of at most {} members exist", supply.existing, policy.max)),
-        (booting, format!("{} of at most {} are booting", supply.booting, policy.max_booting)),
+        (
+            room,
+            format!(
+                "{} of at most {} members exist",
+                supply.existing, policy.max
+            ),
+        ),
+        (
+            booting,
+            format!(
+                "{} of at most {} are booting",
+                supply.booting, policy.max_booting
+            ),
+        ),
         (step, format!("at most {step} in one step")),
     ];
-    let (most, limit) = limits.into_iter().min_by_key(|(most, _)| *most).unwrap_or_default();
-    if most == 0 { Err(limit) } else { Ok((most, limit)) }
+    let (most, limit) = limits
+        .into_iter()
+        .min_by_key(|(most, _)| *most)
+        .unwrap_or_default();
+    if most == 0 {
+        Err(limit)
+    } else {
+        Ok((most, limit))
+    }
 }
 
 /// Learns from creations that ended: failures back off, a success clears them.
@@ -176,7 +227,9 @@ fn note_creations(memory: &mut Memory, observation: &Observation, policy: &Polic
     memory.last_failure_s = Some(now_s);
     // Members created together fail together: that is one failure.
     memory.failures_in_row = memory.failures_in_row.saturating_add(1);
-    let doublings = i32::try_from(memory.failures_in_row - 1).unwrap_or(i32::MAX).min(16);
+    let doublings = i32::try_from(memory.failures_in_row - 1)
+        .unwrap_or(i32::MAX)
+        .min(16);
     let backoff_s = if memory.failures_in_row >= CIRCUIT_FAILURES {
         // The open circuit scales with the configured base, so that tests need not wait.
         CREATE_RETRY_MAX_S.min(policy.create_retry_s * 15.0)
@@ -196,7 +249,9 @@ fn note_actions(memory: &mut Memory, actions: &[Action], now_s: f64) {
             }
             Action::Drain { member } => {
                 memory.last_in_s = Some(now_s);
-                memory.drains.insert(member.clone(), super::memory::DrainClock::default());
+                memory
+                    .drains
+                    .insert(member.clone(), super::memory::DrainClock::default());
             }
             Action::Remove { .. } | Action::Hold => {}
         }
@@ -211,7 +266,13 @@ fn facts(
     want: u32,
     surging: bool,
 ) -> String {
-    let count = |phase: Phase| observation.members.iter().filter(|m| m.phase == phase).count();
+    let count = |phase: Phase| {
+        observation
+            .members
+            .iter()
+            .filter(|m| m.phase == phase)
+            .count()
+    };
     let mut parts = Vec::new();
     match &observation.quality {
         Quality::Good => {}
@@ -219,8 +280,13 @@ fn facts(
         Quality::Missing(why) => parts.push(format!("no data ({why})")),
     }
     for signal in signals {
-        let load = signal.load.map_or(String::new(), |load| format!(" ({:.0} %)", load * 100.0));
-        parts.push(format!("{} {} of {}{load}", signal.name, signal.used, signal.capacity));
+        let load = signal
+            .load
+            .map_or(String::new(), |load| format!(" ({:.0} %)", load * 100.0));
+        parts.push(format!(
+            "{} {} of {}{load}",
+            signal.name, signal.used, signal.capacity
+        ));
     }
     if let Some(rate) = observation.requests_per_s {
         parts.push(format!("{rate:.1} requests/s"));

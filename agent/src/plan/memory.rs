@@ -45,6 +45,8 @@ pub struct Memory {
     pub no_removal_before_s: f64,
     /// Why removals wait.
     pub no_removal_because: String,
+    /// Before this moment 0 calls prove nothing: Kamailio restarted and forgot what it counted.
+    pub calls_unsure_before_s: f64,
     /// Since when demand has been watched without a gap.
     pub watching_since_s: Option<f64>,
     /// When good data was seen last.
@@ -75,9 +77,18 @@ impl Memory {
                 last.load = last.load.max(load);
                 last.want = last.want.max(want);
             }
-            _ => self.window.push_back(Peak { from_s: now_s, to_s: now_s, load, want }),
+            _ => self.window.push_back(Peak {
+                from_s: now_s,
+                to_s: now_s,
+                load,
+                want,
+            }),
         }
-        while self.window.front().is_some_and(|peak| peak.to_s < now_s - window_s) {
+        while self
+            .window
+            .front()
+            .is_some_and(|peak| peak.to_s < now_s - window_s)
+        {
             self.window.pop_front();
         }
     }

@@ -18,7 +18,10 @@ pub enum Mode {
 
 /// The numbers behind every decision; meanings as in agent.toml.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "named and explained in agent.toml.example, key by key")]
+#[expect(
+    missing_docs,
+    reason = "named and explained in agent.toml.example, key by key"
+)]
 pub struct Policy {
     pub mode: Mode,
     pub min: u32,

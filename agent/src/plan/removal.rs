@@ -3,7 +3,7 @@
 //! Every condition is a reason not to remove; the default is to hold.
 
 use super::want::Supply;
-use super::{Memory, MemberView, Observation, Phase, Policy, Quality};
+use super::{MemberView, Memory, Observation, Phase, Policy, Quality};
 
 /// After a removal the load must stay so far below the load that adds.
 const PROJECTION_MARGIN: f64 = 0.05;
@@ -24,7 +24,10 @@ pub(super) fn choose(
     quiet(observation, policy, memory, supply, now_s)?;
     let peak = memory.peak_load();
     let serving = || {
-        observation.members.iter().filter(|member| member.phase == Phase::Active && !member.down)
+        observation
+            .members
+            .iter()
+            .filter(|member| member.phase == Phase::Active && !member.down)
     };
     let capacity: f64 = serving().map(|member| f64::from(member.capacity)).sum();
     let load = peak / capacity;
@@ -45,7 +48,11 @@ pub(super) fn choose(
     }
     let victim = emptiest(serving(), policy)?;
     let left = capacity - f64::from(victim.capacity);
-    let projected = if left > 0.0 { peak / left } else { f64::INFINITY };
+    let projected = if left > 0.0 {
+        peak / left
+    } else {
+        f64::INFINITY
+    };
     let most = policy.scale_out_load - PROJECTION_MARGIN;
     if projected > most {
         return Err(format!(
@@ -83,15 +90,28 @@ fn quiet(
     }
     if now_s < memory.no_removal_before_s {
         let wait_s = memory.no_removal_before_s - now_s;
-        return Err(format!("{}: {wait_s:.0} s to wait", memory.no_removal_because));
+        return Err(format!(
+            "{}: {wait_s:.0} s to wait",
+            memory.no_removal_because
+        ));
     }
     let since = |moment: Option<f64>| moment.map_or(f64::INFINITY, |moment_s| now_s - moment_s);
     let window_s = policy.stabilization_s;
-    let watched_s = memory.watching_since_s.map_or(0.0, |since_s| now_s - since_s);
+    let watched_s = memory
+        .watching_since_s
+        .map_or(0.0, |since_s| now_s - since_s);
     let waits = [
         (watched_s, window_s, "demand has been watched for"),
-        (since(memory.last_out_s), window_s, "the time since the last addition is"),
-        (since(memory.last_in_s), policy.cooldown_in_s, "the time since the last removal is"),
+        (
+            since(memory.last_out_s),
+            window_s,
+            "the time since the last addition is",
+        ),
+        (
+            since(memory.last_in_s),
+            policy.cooldown_in_s,
+            "the time since the last removal is",
+        ),
         (
             since(memory.last_failure_s),
             AFTER_FAILURE_S.max(window_s),
@@ -114,8 +134,13 @@ fn emptiest<'a>(
     serving
         .filter(|member| member.elastic && member.age_s >= policy.protect_new_s)
         .min_by(|a, b| {
-            let calls = a.calls.unwrap_or(u32::MAX).cmp(&b.calls.unwrap_or(u32::MAX));
-            calls.then(b.age_s.total_cmp(&a.age_s)).then_with(|| a.name.cmp(&b.name))
+            let calls = a
+                .calls
+                .unwrap_or(u32::MAX)
+                .cmp(&b.calls.unwrap_or(u32::MAX));
+            calls
+                .then(b.age_s.total_cmp(&a.age_s))
+                .then_with(|| a.name.cmp(&b.name))
         })
         .ok_or_else(|| "every member is fixed or too new to be drained".to_owned())
 }
@@ -129,17 +154,20 @@ pub(super) fn finish_drains(
 ) -> Vec<(String, String)> {
     let leaves = |member: &&MemberView| matches!(member.phase, Phase::Draining | Phase::Leaving);
     let draining: Vec<&MemberView> = observation.members.iter().filter(leaves).collect();
-    memory.drains.retain(|name, _| draining.iter().any(|member| member.name == *name));
+    memory
+        .drains
+        .retain(|name, _| draining.iter().any(|member| member.name == *name));
     let mut finished = Vec::new();
     for member in draining {
         let known = memory.drains.contains_key(&member.name);
+        let sure = memory.last_now_s >= Some(memory.calls_unsure_before_s);
         let clock = memory.drains.entry(member.name.clone()).or_default();
         if known {
             clock.draining_s += tick_s;
         }
         let seen = observation.quality == Quality::Good;
         match member.calls.filter(|_| seen) {
-            Some(0) if known => clock.empty_s += tick_s,
+            Some(0) if known && sure => clock.empty_s += tick_s,
             _ => clock.empty_s = 0.0,
         }
         let asked = member.phase == Phase::Leaving;
@@ -148,7 +176,10 @@ pub(super) fn finish_drains(
             continue;
         };
         if calls == 0 && clock.empty_s >= policy.empty_for_s {
-            finished.push((member.name.clone(), format!("0 calls for {:.0} s", clock.empty_s)));
+            finished.push((
+                member.name.clone(),
+                format!("0 calls for {:.0} s", clock.empty_s),
+            ));
         } else if clock.draining_s >= policy.drain_timeout_s {
             let why = format!(
                 "drained for {:.0} s, its timeout, with {calls} calls left",

@@ -19,7 +19,7 @@ pub(super) fn advance(
     let step_s = memory.last_now_s.map_or(0.0, |last_s| now_s - last_s);
     let until_s = now_s + policy.stabilization_s;
     if step_s < 0.0 {
-        set_back(memory, now_s);
+        set_back(memory, policy, now_s);
         memory.block_removal(until_s, "the clock went backwards");
     } else if step_s > LEAP_S {
         memory.forget_demand();
@@ -33,11 +33,15 @@ pub(super) fn advance(
         if memory.boot_id.is_some_and(|known| known != boot_id) {
             memory.forget_demand();
             memory.block_removal(until_s, "Kamailio restarted a short while ago");
+            memory.calls_unsure_before_s = until_s;
         }
         memory.boot_id = Some(boot_id);
     }
     if observation.quality == Quality::Good {
-        if memory.last_good_s.is_none_or(|last_s| now_s - last_s > MAX_GAP_S) {
+        if memory
+            .last_good_s
+            .is_none_or(|last_s| now_s - last_s > MAX_GAP_S)
+        {
             memory.forget_demand();
         }
         memory.last_good_s = Some(now_s);
@@ -48,7 +52,7 @@ pub(super) fn advance(
 }
 
 /// The clock went backwards: what lies in the future now is taken as just happened.
-fn set_back(memory: &mut Memory, now_s: f64) {
+fn set_back(memory: &mut Memory, policy: &Policy, now_s: f64) {
     memory.forget_demand();
     let moments = [
         &mut memory.last_good_s,
@@ -59,6 +63,11 @@ fn set_back(memory: &mut Memory, now_s: f64) {
     for moment in moments.into_iter().flatten() {
         *moment = moment.min(now_s);
     }
-    memory.no_create_before_s = memory.no_create_before_s.min(now_s + super::decide::CREATE_RETRY_MAX_S);
+    memory.no_create_before_s = memory
+        .no_create_before_s
+        .min(now_s + super::decide::CREATE_RETRY_MAX_S);
     memory.no_removal_before_s = 0.0;
+    memory.calls_unsure_before_s = memory
+        .calls_unsure_before_s
+        .min(now_s + policy.stabilization_s);
 }

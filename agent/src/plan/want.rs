@@ -35,7 +35,11 @@ pub(super) struct Supply {
 impl Supply {
     pub(super) fn of(observation: &Observation) -> Supply {
         let count = |test: &dyn Fn(&MemberView) -> bool| {
-            let count = observation.members.iter().filter(|member| test(member)).count();
+            let count = observation
+                .members
+                .iter()
+                .filter(|member| test(member))
+                .count();
             u32::try_from(count).unwrap_or(u32::MAX)
         };
         Supply {
@@ -52,9 +56,16 @@ pub(super) fn read_calls(observation: &Observation, policy: &Policy) -> Option<S
     if matches!(observation.quality, Quality::Missing(_)) {
         return None;
     }
-    let active = || observation.members.iter().filter(|member| member.phase == Phase::Active);
+    let active = || {
+        observation
+            .members
+            .iter()
+            .filter(|member| member.phase == Phase::Active)
+    };
     // A member whose calls were not seen counts as empty here: it may not add on its own.
-    let used: f64 = active().map(|member| f64::from(member.calls.unwrap_or(0))).sum();
+    let used: f64 = active()
+        .map(|member| f64::from(member.calls.unwrap_or(0)))
+        .sum();
     let serving = || active().filter(|member| !member.down);
     let capacity: f64 = serving().map(|member| f64::from(member.capacity)).sum();
     let members = u32::try_from(serving().count()).unwrap_or(u32::MAX);
@@ -76,10 +87,16 @@ pub(super) fn read_calls(observation: &Observation, policy: &Policy) -> Option<S
 /// How many members are wanted: the largest signal, the surge step, spare, and the limits.
 pub(super) fn want(signals: &[SignalReading], supply: Supply, policy: &Policy) -> (u32, bool) {
     let largest = signals.iter().map(|signal| signal.want).max().unwrap_or(0);
-    let load = signals.iter().filter_map(|signal| signal.load).fold(0.0, f64::max);
+    let load = signals
+        .iter()
+        .filter_map(|signal| signal.load)
+        .fold(0.0, f64::max);
     let surging = supply.serving > 0 && load >= policy.surge_load;
-    let surge =
-        if surging { round_up(policy.surge_step * f64::from(supply.serving)) } else { 0 };
+    let surge = if surging {
+        round_up(policy.surge_step * f64::from(supply.serving))
+    } else {
+        0
+    };
     let want = largest.max(surge).saturating_add(policy.spare);
     (want.clamp(policy.min, policy.max), surging)
 }

@@ -1,0 +1,174 @@
+//! Answers for people: short, aligned, in the words of the documentation.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use crate::journal::{Event, now_s};
+use crate::status::{PoolStatus, Status};
+
+const MISMATCH: &str = "the agent answers in a way this command line does not know; \
+                        install the same version of both, or use --json";
+
+pub(super) fn status(value: &Value) -> String {
+    let Ok(status) = serde_json::from_value::<Status>(value.clone()) else {
+        return MISMATCH.into();
+    };
+    let mut text = String::new();
+    let up_s = status.now_s - status.started_s;
+    let _ = writeln!(
+        text,
+        "agent     {} instance {}, up {}",
+        status.version,
+        status.instance,
+        duration(up_s)
+    );
+    let kamailio = match (&status.kamailio.problem, status.kamailio.pid) {
+        (Some(problem), _) => format!("NOT USABLE: {problem}"),
+        (None, Some(pid)) => {
+            format!("pid {pid}, {} workers", status.kamailio.workers.len())
+        }
+        (None, None) => "unknown".into(),
+    };
+    let _ = writeln!(text, "kamailio  {kamailio}");
+    let applied = status
+        .applied_generation_min
+        .map_or("by nobody yet".into(), |g| g.to_string());
+    let _ = writeln!(
+        text,
+        "table     generation {}, applied {applied}",
+        status.generation
+    );
+    for feature in &status.features {
+        let rate = feature
+            .requests_per_s
+            .map_or("-".into(), |rate| format!("{rate:.1}"));
+        let _ = writeln!(
+            text,
+            "feature   {}: {} requests, {rate}/s",
+            feature.name, feature.requests
+        );
+    }
+    text.push('\n');
+    text.push_str(&pool_table(&status.pools));
+    text
+}
+
+pub(super) fn pools(value: &Value) -> String {
+    match serde_json::from_value(value.clone()) {
+        Ok(pools) => pool_table(&pools),
+        Err(_) => MISMATCH.into(),
+    }
+}
+
+fn pool_table(pools: &BTreeMap<String, PoolStatus>) -> String {
+    let mut rows = vec![columns([
+        "POOL", "MODE", "MEMBERS", "WANT", "LIMITS", "CALLS", "LOAD",
+    ])];
+    for (name, pool) in pools {
+        let active = pool
+            .members
+            .values()
+            .filter(|member| member.state == "active")
+            .count();
+        let max = pool.max.map_or("-".into(), |max| max.to_string());
+        rows.push(columns([
+            name,
+            &pool.mode,
+            &format!("{active}/{}", pool.members.len()),
+            &pool.want.to_string(),
+            &format!("{}..{max}", pool.min),
+            &format!("{}/{}", pool.calls, pool.capacity_calls),
+            &pool
+                .load
+                .map_or("-".into(), |load| format!("{:.0} %", load * 100.0)),
+        ]));
+    }
+    aligned(&rows)
+}
+
+pub(super) fn pool(name: &str, value: &Value) -> String {
+    let Ok(pool) = serde_json::from_value::<PoolStatus>(value.clone()) else {
+        return MISMATCH.into();
+    };
+    let mut text = pool_table(&BTreeMap::from([(name.to_owned(), pool.clone())]));
+    let _ = writeln!(text, "\nlast decision: {}\n", pool.reason);
+    let mut rows = vec![columns([
+        "MEMBER", "STATE", "FOR", "CALLS", "WEIGHT", "BY", "URI",
+    ])];
+    for (member, status) in &pool.members {
+        let calls = status.calls.map_or("?".into(), |calls| calls.to_string());
+        let flags = match (status.held, status.down) {
+            (true, true) => " (held, down)",
+            (true, false) => " (held)",
+            (false, true) => " (down)",
+            (false, false) => "",
+        };
+        rows.push(columns([
+            member,
+            &format!("{}{flags}", status.state),
+            &duration(now_s() - status.since_s),
+            &format!("{calls}/{}", status.capacity_calls),
+            &status.weight.to_string(),
+            &status.origin,
+            &status.uri,
+        ]));
+    }
+    text + &aligned(&rows)
+}
+
+pub(super) fn events(value: &Value) -> String {
+    let Ok(events) = serde_json::from_value::<Vec<Event>>(value.clone()) else {
+        return MISMATCH.into();
+    };
+    let rows: Vec<Vec<String>> = events
+        .iter()
+        .map(|event| {
+            let whom = [event.pool.as_deref(), event.member.as_deref()];
+            let whom: Vec<&str> = whom.into_iter().flatten().collect();
+            let ago = format!("{} ago", duration(now_s() - event.t));
+            vec![
+                ago,
+                event.event.clone(),
+                whom.join("/"),
+                event.reason.clone(),
+            ]
+        })
+        .collect();
+    aligned(&rows)
+}
+
+fn columns<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.map(str::to_owned).to_vec()
+}
+
+/// Pads every column but the last to its widest cell.
+fn aligned(rows: &[Vec<String>]) -> String {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..count).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let line: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        text.push_str(line.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn duration(seconds: f64) -> String {
+    match seconds.max(0.0) {
+        s if s < 120.0 => format!("{s:.0} s"),
+        s if s < 7_200.0 => format!("{:.0} min", s / 60.0),
+        s if s < 172_800.0 => format!("{:.0} h", s / 3_600.0),
+        s => format!("{:.0} d", s / 86_400.0),
+    }
+}

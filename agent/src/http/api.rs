@@ -1,0 +1,149 @@
+//! The JSON API, and the two probes.
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::{LOOP_ALIVE, Shared};
+use crate::journal::now_s;
+use crate::runtime::{Command, CommandError, Control, MemberRequest};
+
+/// How long the loop may take to answer a command.
+const COMMAND_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/api/v1/status", get(status))
+        .route("/api/v1/pools", get(pools))
+        .route("/api/v1/pools/{name}", get(pool))
+        .route("/api/v1/events", get(events))
+        .route("/api/v1/members/{action}", post(member))
+        .fallback(async || {
+            let what = "no such path; see /api/v1/status, /api/v1/pools, /api/v1/events, /metrics";
+            error(StatusCode::NOT_FOUND, "not_found", what)
+        })
+        .method_not_allowed_fallback(async || {
+            error(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "use another method here",
+            )
+        })
+}
+
+fn error(status: StatusCode, code: &str, message: impl Into<String>) -> Response {
+    let body = json!({"error": {"code": code, "message": message.into()}});
+    (status, Json(body)).into_response()
+}
+
+async fn healthz(State(shared): State<Shared>) -> Response {
+    let age_s = now_s() - shared.status().now_s;
+    if age_s > LOOP_ALIVE.as_secs_f64() {
+        let message = format!("the control loop has not finished a round for {age_s:.0} s");
+        return error(StatusCode::SERVICE_UNAVAILABLE, "loop_stuck", message);
+    }
+    Json(json!({"status": "ok", "round_age_s": age_s})).into_response()
+}
+
+async fn readyz(State(shared): State<Shared>) -> Response {
+    let status = shared.status();
+    if status.ready {
+        return Json(json!({"status": "ready", "generation": status.generation})).into_response();
+    }
+    let message = status.kamailio.problem.clone();
+    let message = message.unwrap_or_else(|| "no table is published yet".into());
+    error(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message)
+}
+
+async fn status(State(shared): State<Shared>) -> Response {
+    Json(shared.status().as_ref()).into_response()
+}
+
+async fn pools(State(shared): State<Shared>) -> Response {
+    Json(&shared.status().pools).into_response()
+}
+
+async fn pool(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
+    let status = shared.status();
+    match status.pools.get(&name) {
+        Some(pool) => Json(pool).into_response(),
+        None => {
+            let names: Vec<&str> = status.pools.keys().map(String::as_str).collect();
+            let message = format!(
+                "there is no pool {name}; agent.toml has: {}",
+                names.join(", ")
+            );
+            error(StatusCode::NOT_FOUND, "not_found", message)
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Recent {
+    limit: Option<usize>,
+}
+
+async fn events(State(shared): State<Shared>, Query(recent): Query<Recent>) -> Response {
+    Json(shared.journal.recent(recent.limit.unwrap_or(100))).into_response()
+}
+
+async fn member(
+    State(shared): State<Shared>,
+    Path(action): Path<String>,
+    request: Result<Json<MemberRequest>, JsonRejection>,
+) -> Response {
+    let request = match request {
+        Ok(Json(request)) => request,
+        Err(rejection) => {
+            return error(StatusCode::BAD_REQUEST, "invalid", rejection.body_text());
+        }
+    };
+    let command = match action.as_str() {
+        "add" => Command::Add(request),
+        "drain" => Command::Drain(request),
+        "resume" => Command::Resume(request),
+        "remove" => Command::Remove(request),
+        _ => {
+            let message = format!("no action {action}; there are add, drain, resume, remove");
+            return error(StatusCode::NOT_FOUND, "not_found", message);
+        }
+    };
+    let (answer, answered) = oneshot::channel();
+    let asked = async {
+        shared
+            .controls
+            .send(Control::Command(command, answer))
+            .await
+            .ok()?;
+        answered.await.ok()
+    };
+    match timeout(COMMAND_PATIENCE, asked).await {
+        Ok(Some(Ok(message))) => Json(json!({"message": message})).into_response(),
+        Ok(Some(Err(refused))) => {
+            let (status, code) = match &refused {
+                CommandError::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
+                CommandError::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
+                CommandError::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid"),
+            };
+            error(status, code, refused.to_string())
+        }
+        Ok(None) => error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "stopping",
+            "the agent is stopping; try again",
+        ),
+        Err(_) => {
+            let message = "the control loop did not answer in time; the command may still be done";
+            error(StatusCode::GATEWAY_TIMEOUT, "timeout", message)
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! HTTP on unix sockets and loopback: what people and machines read and ask.
+//!
+//! Handlers only read the last status and hand commands to the loop; they never touch the state.
+
+mod api;
+mod metrics;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::config::Listen;
+use crate::journal::Journal;
+use crate::runtime::Control;
+use crate::status::Status;
+
+/// A status older than this means that the loop hangs.
+const LOOP_ALIVE: Duration = Duration::from_secs(30);
+
+/// What handlers may use.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// The status after each round.
+    pub status: watch::Receiver<Arc<Status>>,
+    /// Events.
+    pub journal: Journal,
+    /// The way to the loop.
+    pub controls: mpsc::Sender<Control>,
+}
+
+impl Shared {
+    fn status(&self) -> Arc<Status> {
+        self.status.borrow().clone()
+    }
+}
+
+/// All routes.
+pub fn router(shared: Shared) -> Router {
+    api::routes().merge(metrics::routes()).with_state(shared)
+}
+
+/// Listens on every address and serves in the background.
+///
+/// # Errors
+/// An address that cannot be had, with the remedy.
+pub async fn serve(listens: &[Listen], shared: Shared) -> anyhow::Result<Vec<JoinHandle<()>>> {
+    let mut servers = Vec::new();
+    for listen in listens {
+        let router = router(shared.clone());
+        servers.push(match listen {
+            Listen::Tcp(address) => {
+                let listener = TcpListener::bind(address).await.with_context(|| {
+                    format!("cannot listen on {address}; change `listen` in section [agent]")
+                })?;
+                tokio::spawn(async move { served(axum::serve(listener, router).await) })
+            }
+            Listen::Unix(path) => {
+                let listener = unix(path).await?;
+                tokio::spawn(async move { served(axum::serve(listener, router).await) })
+            }
+        });
+    }
+    Ok(servers)
+}
+
+fn served(result: std::io::Result<()>) {
+    if let Err(error) = result {
+        tracing::error!("HTTP: {error}");
+    }
+}
+
+/// A socket file that nobody answers was left by an agent that was killed: it is replaced.
+async fn unix(path: &Path) -> anyhow::Result<UnixListener> {
+    let shown = path.display();
+    if UnixStream::connect(path).await.is_ok() {
+        anyhow::bail!("another agent answers on {shown}; stop it, or change `listen`");
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("cannot replace {shown}"));
+        }
+        _ => {}
+    }
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    }
+    let listener = UnixListener::bind(path)
+        .with_context(|| format!("cannot listen on {shown}; its directory must be writable"))?;
+    // The group may use it: it is as powerful as the command line.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))
+        .with_context(|| format!("cannot set the mode of {shown}"))?;
+    Ok(listener)
+}

@@ -1,0 +1,202 @@
+//! Observe: from what Kamailio counts and what the agent knows to the observation of each pool.
+
+mod rates;
+
+use std::collections::HashMap;
+
+use kamscale_shm::{DesiredState, MemberObserved, Snapshot, member_id};
+
+use crate::plan::{MemberView, Observation, Phase, Quality};
+use crate::proxy;
+use crate::state::{Member, Origin, PoolState, Stage};
+
+pub use rates::Rates;
+
+/// What was seen in one round.
+#[derive(Debug)]
+pub struct Seen {
+    /// The snapshot, if Kamailio is attached.
+    pub snapshot: Option<Snapshot>,
+    /// Why nothing can be concluded from it, if so.
+    pub problem: Option<String>,
+    by_id: HashMap<u64, MemberObserved>,
+}
+
+impl Seen {
+    /// Judges a look at the proxy.
+    pub fn new(look: Result<Snapshot, String>) -> Seen {
+        match look {
+            Ok(snapshot) => {
+                let problem = proxy::unusable(&snapshot);
+                let by_id = snapshot
+                    .members
+                    .iter()
+                    .map(|row| (row.id, row.clone()))
+                    .collect();
+                Seen {
+                    snapshot: Some(snapshot),
+                    problem,
+                    by_id,
+                }
+            }
+            Err(problem) => Seen {
+                snapshot: None,
+                problem: Some(problem),
+                by_id: HashMap::new(),
+            },
+        }
+    }
+
+    /// What was seen of a member.
+    pub fn member(&self, pool: &str, member: &str) -> Option<&MemberObserved> {
+        self.by_id.get(&member_id(pool, member))
+    }
+
+    /// Its calls. A member without a row never carried any; without usable data nobody knows.
+    pub fn calls(&self, pool: &str, member: &str) -> Option<u32> {
+        match self.problem {
+            None => Some(self.member(pool, member).map_or(0, |row| row.calls)),
+            Some(_) => None,
+        }
+    }
+
+    /// Which Kamailio was seen, if it is usable.
+    pub fn boot_id(&self) -> Option<u64> {
+        let snapshot = self.snapshot.as_ref().filter(|_| self.problem.is_none());
+        snapshot.map(|snapshot| snapshot.boot_id)
+    }
+}
+
+/// A problem without its figures: the same problem on the next round is no news.
+pub fn without_numbers(problem: &str) -> String {
+    problem
+        .chars()
+        .filter(|character| !character.is_ascii_digit())
+        .collect()
+}
+
+/// Creations that ended since the last decision about a pool.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Creations {
+    /// Those that failed.
+    pub failed: u32,
+    /// Those that succeeded.
+    pub finished: u32,
+}
+
+/// The observation of one pool.
+pub fn observe(
+    pool: &str,
+    state: &PoolState,
+    seen: &Seen,
+    requests_per_s: Option<f64>,
+    creations: Creations,
+    agent_restarted: bool,
+    now_s: f64,
+) -> Observation {
+    let quality = match &seen.problem {
+        None => Quality::Good,
+        Some(problem) => Quality::Missing(problem.clone()),
+    };
+    let members = state.members.iter().filter_map(|(name, member)| {
+        let row = seen.member(pool, name);
+        Some(MemberView {
+            name: name.clone(),
+            phase: phase(member, row)?,
+            calls: seen.calls(pool, name),
+            capacity: member.capacity_calls,
+            down: row.is_some_and(|row| row.down),
+            elastic: member.origin == Origin::Plan,
+            age_s: member.active_since_s.map_or(0.0, |since_s| now_s - since_s),
+        })
+    });
+    Observation {
+        quality,
+        boot_id: seen.boot_id(),
+        members: members.collect(),
+        requests_per_s,
+        failed_creates: creations.failed,
+        finished_creates: creations.finished,
+        agent_restarted,
+    }
+}
+
+/// The stage of a member, and what an operator said about it in Kamailio (`kamscale.set_state`).
+fn phase(member: &Member, row: Option<&MemberObserved>) -> Option<Phase> {
+    let overridden = row.and_then(|row| row.override_state);
+    let phase = match member.stage {
+        Stage::Stopping => return None,
+        Stage::Booting => Phase::Booting,
+        Stage::Leaving => Phase::Leaving,
+        Stage::Held => Phase::Held,
+        Stage::Active => Phase::Active,
+        Stage::Draining => Phase::Draining,
+    };
+    Some(match (phase, overridden) {
+        (Phase::Active, Some(DesiredState::Active)) => Phase::Active,
+        (Phase::Active | Phase::Draining, Some(_)) => Phase::Held,
+        (phase, _) => phase,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actuator::Handle;
+
+    fn member(stage: Stage) -> Member {
+        Member {
+            uri: "sip:127.0.0.1".into(),
+            capacity_calls: 20,
+            weight: 100,
+            priority: 0,
+            origin: Origin::Plan,
+            stage,
+            since_s: 0.0,
+            active_since_s: None,
+            handle: Handle::Manual,
+        }
+    }
+
+    fn row(override_state: Option<DesiredState>) -> MemberObserved {
+        MemberObserved {
+            slot: 0,
+            id: 1,
+            calls: 0,
+            calls_total: 0,
+            failures: 0,
+            down: false,
+            override_state,
+        }
+    }
+
+    #[test]
+    fn what_an_operator_set_in_kamailio_is_held_not_scaled() {
+        let drained = row(Some(DesiredState::Draining));
+        assert_eq!(
+            phase(&member(Stage::Active), Some(&drained)),
+            Some(Phase::Held)
+        );
+        assert_eq!(
+            phase(&member(Stage::Draining), Some(&drained)),
+            Some(Phase::Held)
+        );
+        assert_eq!(
+            phase(&member(Stage::Active), Some(&row(None))),
+            Some(Phase::Active)
+        );
+        assert_eq!(phase(&member(Stage::Stopping), None), None);
+    }
+
+    #[test]
+    fn calls_are_unknown_without_data_and_zero_without_a_row() {
+        let absent = Seen::new(Err("not attached".into()));
+        assert_eq!(absent.calls("a", "b"), None);
+        let present = Seen {
+            snapshot: None,
+            problem: None,
+            by_id: HashMap::new(),
+        };
+        assert_eq!(present.calls("a", "b"), Some(0));
+    }
+}

@@ -1,0 +1,89 @@
+//! Rates: requests per second from counters that only grow, as the mean of 30 s.
+
+use std::collections::{HashMap, VecDeque};
+
+use kamscale_shm::Snapshot;
+
+/// Over so long the mean is taken.
+const MEAN_S: f64 = 30.0;
+
+/// Requests per second by feature.
+#[derive(Debug, Default)]
+pub struct Rates {
+    boot_id: u64,
+    samples: HashMap<String, VecDeque<(f64, u64)>>,
+}
+
+impl Rates {
+    /// Takes a snapshot in. Another boot id starts again: counters did too.
+    pub fn add(&mut self, snapshot: &Snapshot, now_s: f64) {
+        if snapshot.boot_id != self.boot_id {
+            self.boot_id = snapshot.boot_id;
+            self.samples.clear();
+        }
+        for feature in &snapshot.features {
+            let samples = self.samples.entry(feature.name.clone()).or_default();
+            if samples
+                .back()
+                .is_some_and(|(t, n)| now_s <= *t || feature.requests < *n)
+            {
+                samples.clear();
+            }
+            samples.push_back((now_s, feature.requests));
+            // One sample at or beyond the window stays: differences need its far end.
+            while samples.get(1).is_some_and(|(t, _)| *t <= now_s - MEAN_S) {
+                samples.pop_front();
+            }
+        }
+    }
+
+    /// The rate of a feature; `None` before there are two samples.
+    pub fn per_s(&self, feature: &str) -> Option<f64> {
+        let samples = self.samples.get(feature)?;
+        let ((from_s, from), (to_s, to)) = (samples.front()?, samples.back()?);
+        let requests = u32::try_from(to - from).unwrap_or(u32::MAX);
+        (to_s > from_s).then(|| f64::from(requests) / (to_s - from_s))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kamscale_shm::FeatureCount;
+
+    fn snapshot(boot_id: u64, requests: u64) -> Snapshot {
+        Snapshot {
+            boot_id,
+            pid: 1,
+            heartbeat_age_s: 0.0,
+            closed: false,
+            calls_tracked: true,
+            features: vec![FeatureCount {
+                name: "calls".into(),
+                requests,
+            }],
+            members: vec![],
+            pools: vec![],
+            workers: vec![],
+        }
+    }
+
+    #[test]
+    fn the_rate_is_the_mean_of_30_s_and_starts_again_with_kamailio() {
+        let mut rates = Rates::default();
+        for second in 0..=60_u32 {
+            let requests = if second <= 30 {
+                second * 10
+            } else {
+                300 + (second - 30) * 20
+            };
+            rates.add(&snapshot(1, requests.into()), second.into());
+        }
+        assert_eq!(rates.per_s("calls"), Some(20.0));
+        rates.add(&snapshot(2, 5), 61.0);
+        assert_eq!(rates.per_s("calls"), None);
+        rates.add(&snapshot(2, 15), 62.0);
+        assert_eq!(rates.per_s("calls"), Some(10.0));
+        assert_eq!(rates.per_s("unknown"), None);
+    }
+}

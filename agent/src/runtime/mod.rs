@@ -1,0 +1,147 @@
+//! The control loop: observe, plan, act, publish, once per interval and at every event between.
+//!
+//! It is the only writer of the state and of the table, and the only place that retries. Work that
+//! takes time runs in tasks ([`tasks`]) and comes back as an outcome. When it ends, the table, the
+//! calls and the member processes stay as they are.
+
+mod act;
+mod command;
+mod reconcile;
+mod report;
+mod round;
+mod start;
+mod tasks;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
+
+use crate::actuator::Actuator;
+use crate::config::Config;
+use crate::journal::{Event, Journal, now_s};
+use crate::observe::{Creations, Rates, Seen};
+use crate::plan::{Plan, Quality};
+use crate::proxy::Proxy;
+use crate::state::State;
+use crate::status::Status;
+
+pub use command::{Command, CommandError, MemberRequest};
+pub use start::StartError;
+
+/// What the outside asks of the loop.
+#[derive(Debug)]
+pub enum Control {
+    /// Read the configuration again (SIGHUP).
+    Reload,
+    /// End; leave table, calls and members alone (SIGTERM).
+    Stop,
+    /// A command of an operator, with where its answer goes.
+    Command(Command, oneshot::Sender<Result<String, CommandError>>),
+}
+
+/// The loop and everything that it owns.
+pub struct Agent {
+    config_file: PathBuf,
+    config: Config,
+    state: State,
+    saved: Option<(State, f64)>,
+    proxy: Box<dyn Proxy>,
+    actuators: BTreeMap<String, Arc<dyn Actuator>>,
+    journal: Journal,
+    rates: Rates,
+    seen: Seen,
+    plans: BTreeMap<String, Plan>,
+    decisions: BTreeMap<String, BTreeMap<String, u64>>,
+    creations: BTreeMap<String, Creations>,
+    /// Pools about which nothing was decided since the agent started.
+    fresh: BTreeSet<String>,
+    tasks: tasks::Tasks,
+    applied_generation: u64,
+    /// The last word on Kamailio; `None` before the first.
+    last_problem: Option<Option<String>>,
+    last_boot_id: Option<u64>,
+    last_publish_error: Option<String>,
+    started_s: f64,
+    status: watch::Sender<Arc<Status>>,
+}
+
+impl std::fmt::Debug for Agent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Agent")
+            .field("config_file", &self.config_file)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Agent {
+    /// The journal, for the API.
+    pub fn journal(&self) -> Journal {
+        self.journal.clone()
+    }
+
+    /// The status after each round, for the API.
+    pub fn status(&self) -> watch::Receiver<Arc<Status>> {
+        self.status.subscribe()
+    }
+
+    /// Runs until it is told to stop.
+    pub async fn run(mut self, mut controls: mpsc::Receiver<Control>) {
+        let mut interval = self.interval();
+        loop {
+            tokio::select! {
+                _ = interval.tick() => {
+                    self.round(now_s());
+                    notify_watchdog();
+                }
+                Some(outcome) = self.tasks.next() => {
+                    self.settle(outcome, now_s());
+                    self.publish_and_report(now_s());
+                }
+                control = controls.recv() => match control {
+                    Some(Control::Reload) => {
+                        self.reload(now_s());
+                        interval = self.interval();
+                    }
+                    Some(Control::Command(command, answer)) => {
+                        let result = self.command(command, now_s());
+                        self.publish_and_report(now_s());
+                        // Whoever asked may have gone; the command was carried out all the same.
+                        let _ = answer.send(result);
+                    }
+                    Some(Control::Stop) | None => break,
+                },
+            }
+        }
+        self.journal.record(
+            Event::new("agent_stopping")
+                .reason("calls, pools and member processes stay as they are"),
+        );
+        self.save(now_s(), true);
+    }
+
+    fn interval(&self) -> tokio::time::Interval {
+        let period = Duration::from_secs_f64(self.config.agent.interval_s);
+        let mut interval = tokio::time::interval(period);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        interval
+    }
+
+    /// The quality of what was seen in the last round.
+    fn quality(&self) -> Quality {
+        match &self.seen.problem {
+            None => Quality::Good,
+            Some(problem) => Quality::Missing(problem.clone()),
+        }
+    }
+}
+
+/// Fed by the loop itself: a loop that hangs is restarted by systemd.
+fn notify_watchdog() {
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]) {
+        tracing::debug!("sd_notify: {error}");
+    }
+}

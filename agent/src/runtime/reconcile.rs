@@ -1,0 +1,126 @@
+//! Reconcile: what a configuration (new at start or by SIGHUP) means for the members that are there.
+
+use super::{Agent, start};
+use crate::actuator::Handle;
+use crate::config::{Config, FixedMember, PoolConfig};
+use crate::journal::Event;
+use crate::state::{Member, Origin, PoolState, Stage};
+
+impl Agent {
+    /// Reads the file again; on any error the old configuration stays.
+    pub(super) fn reload(&mut self, now_s: f64) {
+        let loaded = Config::load(&self.config_file).map_err(|error| error.to_string());
+        let result = loaded.and_then(|config| {
+            let (old, new) = (&self.config.agent, &config.agent);
+            if old.instance != new.instance
+                || old.shm_dir != new.shm_dir
+                || old.state_file != new.state_file
+                || old.listen != new.listen
+            {
+                return Err(format!(
+                    "{}: agent: instance, shm_dir, state_file and listen change only by a restart",
+                    self.config_file.display()
+                ));
+            }
+            self.reconcile(&config, now_s)?;
+            Ok(config)
+        });
+        match result {
+            Ok(config) => {
+                self.actuators = start::actuators(&config);
+                self.journal.set_audit_file(config.agent.audit_file.clone());
+                self.config = config;
+                self.journal.record(Event::new("config_loaded"));
+                self.publish_and_report(now_s);
+            }
+            Err(error) => {
+                tracing::error!("the configuration stays as it was: {error}");
+                self.journal
+                    .record(Event::new("config_rejected").reason(error));
+            }
+        }
+    }
+
+    /// Brings the members in line with a configuration. Nothing is changed if it is refused.
+    pub(super) fn reconcile(&mut self, config: &Config, now_s: f64) -> Result<(), String> {
+        for (name, pool) in &self.state.pools {
+            let local = config
+                .pools
+                .get(name)
+                .is_some_and(|pool| pool.local.is_some());
+            let mut members = pool.members.iter();
+            let process =
+                members.find(|(_, member)| matches!(member.handle, Handle::Process { .. }));
+            if let Some((member, _)) = process.filter(|_| !local) {
+                return Err(format!(
+                    "{}: pools.{name}: its `local` section is gone, but process {name}/{member} still \
+                     runs; put the section back and run `kamscale member remove {name} {member}` first",
+                    self.config_file.display()
+                ));
+            }
+        }
+        self.state
+            .pools
+            .retain(|name, _| config.pools.contains_key(name));
+        for (name, pool) in &config.pools {
+            let state = self.state.pools.entry(name.clone()).or_default();
+            reconcile_members(state, pool, now_s);
+        }
+        Ok(())
+    }
+}
+
+fn reconcile_members(state: &mut PoolState, pool: &PoolConfig, now_s: f64) {
+    let template = &pool.member;
+    for (name, member) in &mut state.members {
+        match member.origin {
+            Origin::Plan => {
+                member.capacity_calls = template.capacity_calls;
+                member.weight = template.weight;
+                member.priority = template.priority;
+            }
+            Origin::Config => {
+                let stays = pool.members.iter().any(|fixed| fixed.name == *name);
+                if !stays && !matches!(member.stage, Stage::Leaving | Stage::Stopping) {
+                    member.enter(Stage::Leaving, now_s);
+                }
+            }
+            Origin::Command => {}
+        }
+    }
+    for fixed in &pool.members {
+        let new = fixed_member(fixed, pool, now_s);
+        match state.members.get_mut(&fixed.name) {
+            Some(member) if member.origin != Origin::Plan => {
+                member.uri = new.uri;
+                member.capacity_calls = new.capacity_calls;
+                member.weight = new.weight;
+                member.priority = new.priority;
+                let returns = member.origin == Origin::Config && member.stage == Stage::Leaving;
+                member.origin = Origin::Config;
+                if returns {
+                    member.enter(Stage::Active, now_s);
+                }
+            }
+            // A name of the plan's own members stays with the one that carries calls.
+            Some(_) => {}
+            None => {
+                state.members.insert(fixed.name.clone(), new);
+            }
+        }
+    }
+}
+
+fn fixed_member(fixed: &FixedMember, pool: &PoolConfig, now_s: f64) -> Member {
+    Member {
+        uri: fixed.uri.clone(),
+        capacity_calls: fixed.capacity_calls.unwrap_or(pool.member.capacity_calls),
+        weight: fixed.weight.unwrap_or(pool.member.weight),
+        priority: fixed.priority.unwrap_or(pool.member.priority),
+        origin: Origin::Config,
+        stage: Stage::Active,
+        since_s: now_s,
+        active_since_s: Some(now_s),
+        handle: Handle::Manual,
+    }
+}

@@ -1,0 +1,170 @@
+//! One round: look, decide about every pool, act, publish once, report, save.
+
+use super::Agent;
+use crate::journal::Event;
+use crate::observe::{Seen, observe};
+use crate::plan::{Action, Plan, decide};
+use crate::state;
+
+/// What changes on every round is saved this often.
+const SAVE_EVERY_S: f64 = 10.0;
+
+impl Agent {
+    pub(super) fn round(&mut self, now_s: f64) {
+        self.seen = Seen::new(self.proxy.look());
+        if let Some(snapshot) = &self.seen.snapshot {
+            self.rates.add(snapshot, now_s);
+        }
+        self.note_kamailio();
+        self.bury_the_dead(now_s);
+        let pools: Vec<String> = self.config.pools.keys().cloned().collect();
+        for pool in pools {
+            self.decide_pool(&pool, now_s);
+        }
+        self.proxy.beat();
+        self.publish_and_report(now_s);
+    }
+
+    fn decide_pool(&mut self, pool: &str, now_s: f64) {
+        let Some(config) = self.config.pools.get(pool) else {
+            return;
+        };
+        let policy = config.policy();
+        let rate = self.rates.per_s(config.feature(pool));
+        let state = self.state.pools.entry(pool.to_owned()).or_default();
+        let creations = self.creations.remove(pool).unwrap_or_default();
+        let fresh = self.fresh.remove(pool);
+        let observation = observe(pool, state, &self.seen, rate, creations, fresh, now_s);
+        let (plan, memory) = decide(&observation, &policy, &state.memory, now_s);
+        state.memory = memory;
+        self.note_decision(pool, &plan);
+        self.act(pool, &plan, now_s);
+        self.plans.insert(pool.to_owned(), plan);
+    }
+
+    /// A decision is an event when it does something, or when an advice is a new one.
+    fn note_decision(&mut self, pool: &str, plan: &Plan) {
+        let counts = self.decisions.entry(pool.to_owned()).or_default();
+        for action in &plan.actions {
+            *counts.entry(action.name().to_owned()).or_default() += 1;
+        }
+        let last = self.plans.get(pool);
+        let advises = !plan.advice.is_empty() && last.is_none_or(|last| last.advice != plan.advice);
+        if !plan.acts() && !advises {
+            return;
+        }
+        let actions = |actions: &[Action]| serde_json::to_value(actions).unwrap_or_default();
+        let mut event = Event::new("decision")
+            .pool(pool)
+            .reason(plan.reason.as_str())
+            .with("want", plan.want)
+            .with("actions", actions(&plan.actions))
+            .with(
+                "signals",
+                serde_json::to_value(&plan.signals).unwrap_or_default(),
+            );
+        if advises {
+            event = event.with("advice", actions(&plan.advice));
+        }
+        self.journal.record(event);
+    }
+
+    /// Events when Kamailio comes, goes, restarts, or changes what is wrong with it.
+    fn note_kamailio(&mut self) {
+        let problem = self
+            .seen
+            .problem
+            .as_deref()
+            .map(crate::observe::without_numbers);
+        let boot_id = self.seen.boot_id();
+        let known = (self.last_problem.clone(), self.last_boot_id);
+        if known == (Some(problem.clone()), boot_id) {
+            return;
+        }
+        let event = match (&self.seen.problem, &self.seen.snapshot) {
+            (None, Some(snapshot)) => Event::new("kamailio_attached")
+                .with("pid", snapshot.pid)
+                .with("boot_id", format!("{:x}", snapshot.boot_id)),
+            (why, _) => Event::new("kamailio_lost")
+                .reason(why.clone().unwrap_or_default())
+                .with("effect", "pools stay as they are; nothing is removed"),
+        };
+        self.journal.record(event);
+        self.last_problem = Some(problem);
+        self.last_boot_id = boot_id;
+    }
+
+    /// Publishes if the table changed, then starts what waits for that, reports and saves.
+    pub(super) fn publish_and_report(&mut self, now_s: f64) {
+        let table = state::table(&self.state, &self.config.pools);
+        let changed = self.proxy.generation() == 0 || self.proxy.published() != Some(&table);
+        let mut in_force = true;
+        if changed {
+            match self.proxy.publish(&table) {
+                Ok(generation) => {
+                    let members: usize = table.pools.iter().map(|pool| pool.members.len()).sum();
+                    self.journal.record(
+                        Event::new("generation_published")
+                            .with("generation", generation)
+                            .with("pools", table.pools.len())
+                            .with("members", members),
+                    );
+                    self.last_publish_error = None;
+                }
+                Err(error) => {
+                    in_force = false;
+                    let error = error.to_string();
+                    if self.last_publish_error.as_ref() != Some(&error) {
+                        self.journal
+                            .record(Event::new("publish_failed").reason(error.as_str()));
+                        self.last_publish_error = Some(error);
+                    }
+                }
+            }
+        }
+        if in_force {
+            self.start_due_tasks(now_s);
+        }
+        self.note_applied();
+        self.report(now_s);
+        self.save(now_s, false);
+    }
+
+    /// An event when all workers that serve requests have applied the newest table.
+    fn note_applied(&mut self) {
+        let generation = self.proxy.generation();
+        if self.applied_generation < generation && self.applied_min() >= Some(generation) {
+            self.applied_generation = generation;
+            self.journal
+                .record(Event::new("generation_applied").with("generation", generation));
+        }
+    }
+
+    /// The smallest generation of workers that serve requests. One that never applied any has
+    /// never served: it will apply the newest before it does.
+    pub(super) fn applied_min(&self) -> Option<u64> {
+        let snapshot = self.seen.snapshot.as_ref()?;
+        let serving = snapshot
+            .workers
+            .iter()
+            .filter(|w| w.rank > 0 && w.generation > 0);
+        serving.map(|worker| worker.generation).min()
+    }
+
+    /// Saves the state if it changed; what changes every round only now and then.
+    pub(super) fn save(&mut self, now_s: f64, always: bool) {
+        let durable = self.state.durable();
+        let due = self
+            .saved
+            .as_ref()
+            .is_none_or(|(saved, at_s)| *saved != durable || (now_s - at_s).abs() >= SAVE_EVERY_S);
+        if !due && !always {
+            return;
+        }
+        match state::save(&self.config.agent.state_file, &self.state) {
+            Ok(()) => self.saved = Some((durable, now_s)),
+            // Tried again on the next round; until then a restart would know a little less.
+            Err(error) => tracing::error!("{error}"),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The state: what the agent must know after a restart, and nothing else.
+//!
+//! Members with the stage of their life and their handles, and the plan's memory, per pool. The
+//! control loop is its only writer.
+
+mod file;
+mod rebuild;
+mod table;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::actuator::Handle;
+use crate::plan::Memory;
+
+pub use file::{StateError, load, save, set_aside};
+pub use rebuild::rebuild;
+pub use table::table;
+
+/// The version of the state file that this agent writes.
+pub const VERSION: u32 = 1;
+
+/// Everything in the state file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The instance it belongs to.
+    pub instance: String,
+    /// Pools by name.
+    pub pools: BTreeMap<String, PoolState>,
+}
+
+impl State {
+    /// Nothing known yet.
+    pub fn new(instance: &str) -> State {
+        State {
+            version: VERSION,
+            instance: instance.into(),
+            pools: BTreeMap::new(),
+        }
+    }
+
+    /// A member, if it is known.
+    pub fn member_mut(&mut self, pool: &str, member: &str) -> Option<&mut Member> {
+        self.pools.get_mut(pool)?.members.get_mut(member)
+    }
+
+    /// The state without what changes on every round: if this is equal, saving can wait.
+    pub fn durable(&self) -> State {
+        let mut durable = self.clone();
+        for pool in durable.pools.values_mut() {
+            pool.memory.window.clear();
+            pool.memory.last_now_s = None;
+            pool.memory.last_good_s = None;
+            pool.memory.drains.clear();
+        }
+        durable
+    }
+}
+
+/// One pool.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PoolState {
+    /// Members by name.
+    pub members: BTreeMap<String, Member>,
+    /// What the plan remembers.
+    pub memory: Memory,
+    /// The number of the next member; never used twice, so that keys and counters are its own.
+    pub next_number: u64,
+}
+
+/// Who brought a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The plan: it may be drained again.
+    Plan,
+    /// The configuration: it stays as long as it stands there.
+    Config,
+    /// An operator, by command.
+    Command,
+}
+
+/// The stage of a member's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Being created; not ready.
+    Booting,
+    /// Takes requests.
+    Active,
+    /// Takes no new requests: the plan said so.
+    Draining,
+    /// Takes no new requests and goes when it is empty: an operator said so.
+    Leaving,
+    /// Takes no new requests and stays: an operator said so.
+    Held,
+    /// Out of the table; being stopped.
+    Stopping,
+}
+
+impl Stage {
+    /// The name in status and metrics, in the words of the pool table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Booting => "joining",
+            Stage::Active => "active",
+            Stage::Draining | Stage::Leaving | Stage::Held => "draining",
+            Stage::Stopping => "stopping",
+        }
+    }
+}
+
+/// One member.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Member {
+    /// Where requests go.
+    pub uri: String,
+    /// Calls that it may carry.
+    pub capacity_calls: u32,
+    /// Share of requests against its siblings.
+    pub weight: u16,
+    /// For the algorithm `serial`.
+    pub priority: u16,
+    /// Who brought it.
+    pub origin: Origin,
+    /// The stage of its life.
+    pub stage: Stage,
+    /// When that stage began, in unix seconds.
+    pub since_s: f64,
+    /// When it became active first, in unix seconds.
+    pub active_since_s: Option<f64>,
+    /// What its actuator knows it by.
+    pub handle: Handle,
+}
+
+impl Member {
+    /// Goes to another stage.
+    pub fn enter(&mut self, stage: Stage, now_s: f64) {
+        self.stage = stage;
+        self.since_s = now_s;
+        if stage == Stage::Active {
+            self.active_since_s.get_or_insert(now_s);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Status: what the agent says about itself; the contract between daemon, API and command line.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The agent's version.
+    pub version: String,
+    /// The instance it serves.
+    pub instance: String,
+    /// When the agent started, in unix seconds.
+    pub started_s: f64,
+    /// When this was true, in unix seconds.
+    pub now_s: f64,
+    /// Whether Kamailio is attached and a table is published.
+    pub ready: bool,
+    /// Kamailio as it was seen.
+    pub kamailio: KamailioStatus,
+    /// The generation in force.
+    pub generation: u64,
+    /// The smallest generation among workers that serve requests.
+    pub applied_generation_min: Option<u64>,
+    /// Features with their demand.
+    pub features: Vec<FeatureStatus>,
+    /// Pools by name.
+    pub pools: BTreeMap<String, PoolStatus>,
+}
+
+/// Kamailio as it was seen.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct KamailioStatus {
+    /// Whether it was seen alive.
+    pub attached: bool,
+    /// If not, why; or why its data cannot be used.
+    pub problem: Option<String>,
+    /// Its main process.
+    pub pid: Option<u32>,
+    /// Another one after each of its starts.
+    pub boot_id: Option<u64>,
+    /// Seconds since its last sign of life.
+    pub heartbeat_age_s: Option<f64>,
+    /// Its processes that serve requests.
+    pub workers: Vec<WorkerStatus>,
+}
+
+/// One process of Kamailio.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkerStatus {
+    /// Its process id.
+    pub pid: u32,
+    /// The generation it uses.
+    pub generation: u64,
+    /// Tables it applied.
+    pub applied: u64,
+    /// Tables it refused.
+    pub rejected: u64,
+}
+
+/// One feature.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FeatureStatus {
+    /// Its name.
+    pub name: String,
+    /// Requests since Kamailio's start.
+    pub requests: u64,
+    /// Requests per second, 30 s mean.
+    pub requests_per_s: Option<f64>,
+}
+
+/// One pool.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PoolStatus {
+    /// on, out_only, advise, paused.
+    pub mode: String,
+    /// Never fewer members.
+    pub min: u32,
+    /// Never more members.
+    pub max: Option<u32>,
+    /// Members wanted by the last decision.
+    pub want: u32,
+    /// Calls on active members.
+    pub calls: u64,
+    /// Calls that active members may carry.
+    pub capacity_calls: u64,
+    /// Calls per capacity.
+    pub load: Option<f64>,
+    /// Times a member was found for a request.
+    pub selected: u64,
+    /// Times none was to be had.
+    pub refused: u64,
+    /// The last decision, in words.
+    pub reason: String,
+    /// Decisions since the agent started, by action.
+    pub decisions: BTreeMap<String, u64>,
+    /// Members by name.
+    pub members: BTreeMap<String, MemberStatus>,
+}
+
+/// One member.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MemberStatus {
+    /// Where requests go.
+    pub uri: String,
+    /// joining, active, draining or stopping.
+    pub state: String,
+    /// Who brought it: plan, config or command.
+    pub origin: String,
+    /// Whether an operator keeps it out, by command or in Kamailio.
+    pub held: bool,
+    /// Calls now; unknown if Kamailio does not say.
+    pub calls: Option<u32>,
+    /// Calls that it may carry.
+    pub capacity_calls: u32,
+    /// Share of requests.
+    pub weight: u16,
+    /// For the algorithm `serial`.
+    pub priority: u16,
+    /// Whether Kamailio found it down.
+    pub down: bool,
+    /// Failures that scripts reported.
+    pub failures: u64,
+    /// When its state began, in unix seconds.
+    pub since_s: f64,
+    /// Its process, if the agent started one.
+    pub pid: Option<u32>,
+}
