@@ -23,7 +23,7 @@ use crate::message::{Message, Method, Route};
 const ENDS: u32 =
     sys::DLGCB_FAILED | sys::DLGCB_TERMINATED | sys::DLGCB_EXPIRED | sys::DLGCB_DESTROY;
 
-/// The dialog module is not loaded, or loaded after this module, or without `dlg_manage`.
+/// The dialog module is not loaded (before or after this one does not matter), or is bound already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Absent;
 
@@ -146,7 +146,8 @@ impl Dialog<'_> {
 }
 
 /// See [`Message::with_call`]. Only an initial INVITE gets a new word: a dialog that is older than the module's
-/// knowledge of it has none.
+/// knowledge of it has none. Should two processes handle the same INVITE in the same instant (a retransmission), the
+/// dialog may carry two words; each of them is ended.
 pub(crate) fn with_word<R>(
     message: &mut SipMessage<'_>,
     f: impl FnOnce(&AtomicUsize) -> R,

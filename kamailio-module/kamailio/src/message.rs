@@ -98,5 +98,8 @@ pub trait Message {
     fn remember(&mut self, name: &'static CStr, bytes: &[u8; MEMORY_LEN]) -> Result<(), HostError>;
     /// Runs `f` on the word that the dialog of this request carries for the module; 0 in a new dialog. Creates the
     /// dialog for an initial INVITE in the request route. `None`: there is no dialog, or no dialog module.
+    ///
+    /// A retransmitted INVITE and a failure route find the same word, so a change must `swap` it and give back what it
+    /// held. Other processes may change it at the same time.
     fn with_call<R>(&mut self, f: impl FnOnce(&AtomicUsize) -> R) -> Option<R>;
 }

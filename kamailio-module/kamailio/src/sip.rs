@@ -185,19 +185,32 @@ impl Message for SipMessage<'_> {
 }
 
 /// The bytes of our xavp in the current list (tm puts the transaction's list there); `None` also if the script
-/// replaced the value by something else.
+/// replaced the value by something else. Walks the list itself: xavp_get() computes a hash of the name first, which
+/// costs as much as all the rest.
 #[inline]
 fn memory(name: &'static CStr) -> Option<*mut [u8; MEMORY_LEN]> {
-    let mut name = constant(name);
-    // SAFETY: reads the name, and the list that the core or tm has set for this message.
-    let found = unsafe { sys::xavp_get(&raw mut name, std::ptr::null_mut()) };
-    // SAFETY: null or an entry of that list; nobody else changes the list while the route runs.
-    let value = unsafe { found.as_ref() }?.val;
-    if value.type_ != sys::SR_XTYPE_STR {
+    // SAFETY: returns the address of the list's head, which the core or tm has set for this message; never null.
+    let head = unsafe { sys::xavp_get_crt_list() };
+    // SAFETY: see above.
+    let mut entry = unsafe { *head };
+    // SAFETY: null or an entry of the list; nobody else changes the list while the route runs.
+    while let Some(found) = unsafe { entry.as_ref() } {
+        // SAFETY: the name is in the block of the entry itself.
+        if unsafe { bytes(found.name) } == name.to_bytes() {
+            return text(found);
+        }
+        entry = found.next;
+    }
+    None
+}
+
+#[inline]
+fn text(found: &sys::sr_xavp_t) -> Option<*mut [u8; MEMORY_LEN]> {
+    if found.val.type_ != sys::SR_XTYPE_STR {
         return None;
     }
     // SAFETY: the type says that the union holds a str.
-    let text = unsafe { value.v.s };
+    let text = unsafe { found.val.v.s };
     (usize::try_from(text.len) == Ok(MEMORY_LEN)).then(|| text.s.cast())
 }
 

@@ -3,7 +3,7 @@
 # word of a dialog and its end, expressions as parameters, counters, the timer, faults and panics of remote commands.
 set -u
 . "$(dirname "$0")/server.sh"
-(cd "$ROOT" && cargo build --quiet -p kamailio --example exercise) || exit 1
+build_example exercise || exit 1
 
 ROUTES='
 modparam("rr", "enable_full_lr", 1)

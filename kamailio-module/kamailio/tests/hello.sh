@@ -3,7 +3,7 @@
 # a remote command through kamcmd and jsonrpcs, pseudo-variables, KEMI.
 set -u
 . "$(dirname "$0")/server.sh"
-(cd "$ROOT" && cargo build --quiet -p kamailio --example hello) || exit 1
+build_example hello || exit 1
 
 ROUTES='
 modparam("hello", "person", "alice")

@@ -1,10 +1,11 @@
 # A real Kamailio with one example module, for the tests beside this file; source it. It starts one server at a time in
 # a directory of its own under the target directory, and stops only what it started.
-# The caller may set BASE_CONFIG lines in write_config, and reads $RUN, $PORT and the functions below.
+# The caller reads $RUN (the directory) and $PORT. PROFILE=release takes the release build of the module.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
 KAMAILIO=${KAMAILIO_BIN:-kamailio}
+[ "$KAMAILIO" != none ] || KAMAILIO=kamailio
 RUN=
 SERVER=
 FAILED=0
@@ -38,6 +39,13 @@ until_true() {
         [ "$SECONDS" -lt "$end" ] || return 1
         sleep 0.05
     done
+}
+
+# build_example NAME: examples/NAME.rs as a module
+build_example() {
+    local release=
+    [ "${PROFILE:-debug}" = debug ] || release=--release
+    (cd "$ROOT" && cargo build --quiet -p kamailio --example "$1" $release)
 }
 
 # free_port: a UDP port on 127.0.0.1 that nobody is bound to

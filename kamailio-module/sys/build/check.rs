@@ -18,11 +18,13 @@ pub(crate) fn from_preprocessed(text: &str) -> Option<Build> {
     })
 }
 
-/// Reads what `kamailio -v` prints.
+/// Reads what `kamailio -v` prints. A revision may follow the version: the loader does not compare it.
 pub(crate) fn from_server(output: &str) -> Option<Build> {
     let line = |key| output.lines().find_map(|line: &str| line.strip_prefix(key));
+    let version = line("version: ")?;
+    let end = version.find(')')? + 1;
     Some(Build {
-        version: line("version: ")?.trim().to_owned(),
+        version: version.get(..end)?.trim().to_owned(),
         flags: line("flags: ")?.trim().to_owned(),
     })
 }

@@ -12,7 +12,7 @@ const TYPES: &str = "request_method|rpc_flags|module_exports|cmd_export_t|param_
     run_act_ctx|sr_xval_t|sr_xavp_t|dlg_binds|dlg_cb_params|dlg_callback|dlg_cell|counter_handle_t|counter_val_t";
 const FUNCTIONS: &str = "shim_.*|sr_kemi_modules_add|find_export|set_dst_uri|do_action|parse_headers|\
     get_str_fparam|fixup_spve_null|fixup_free_spve_null|pv_get_null|pv_get_sintval|pv_get_strval|\
-    pv_get_buffer|pv_get_buffer_size|xavp_get|xavp_add_value|counter_register|register_timer|get_ticks|\
+    pv_get_buffer|pv_get_buffer_size|xavp_get_crt_list|xavp_add_value|counter_register|register_timer|get_ticks|\
     get_max_procs|my_pid|my_desc";
 const VARIABLES: &str = "shim_.*|MODULE_INTERFACE_VER|PARAM_(INT|STRING)|PROC_.*|.*_ROUTE|SR_KEMIP_(INT|STR)|\
     process_no|route_type|L_(CRIT2|ERR|WARN|NOTICE|INFO|DBG)|DLGCB_.*|CNT_F_NO_RESET|PVT_OTHER|SR_XTYPE_STR|SET_HOSTALL_T|STRING_ST|\
@@ -113,28 +113,41 @@ fn check_build(shim: &cc::Build) -> Result<(), String> {
     let expanded = shim.try_expand().map_err(|e| format!("csrc/shim.c: {e}"))?;
     let headers = check::from_preprocessed(&String::from_utf8_lossy(&expanded))
         .ok_or("csrc/shim.c: the version strings are not found after preprocessing")?;
-    let candidates = match &wanted {
-        Some(path) => vec![path.as_str()],
-        None => vec!["kamailio", "/usr/sbin/kamailio", "/usr/local/sbin/kamailio"],
-    };
-    let output = candidates
-        .iter()
-        .find_map(|path| Command::new(path).arg("-v").output().ok())
-        .ok_or_else(|| {
-            format!(
-                "no kamailio to compare with ({}). Install it, name it in KAMAILIO_BIN, or skip the comparison with \
-                 KAMAILIO_BIN=none.",
-                candidates.join(", ")
-            )
-        })?;
+    let server = installed(wanted)?;
+    println!("cargo:rerun-if-changed={}", server.display());
+    let output = Command::new(&server)
+        .arg("-v")
+        .output()
+        .map_err(|e| format!("{}: {e}", server.display()))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let server = check::from_server(&text)
-        .ok_or_else(|| format!("kamailio -v prints no version and flags, but: {text}"))?;
+    let server = check::from_server(&text).ok_or_else(|| {
+        format!(
+            "{} -v prints no version and flags, but: {text}",
+            server.display()
+        )
+    })?;
     check::compare(&headers, &server).map_err(|message| {
         format!(
             "{message}\nRun scripts/kamailio-headers.sh, or name the right server in KAMAILIO_BIN."
         )
     })
+}
+
+/// KAMAILIO_BIN, or the first kamailio in PATH, or where packages put it (/usr/sbin is not in everybody's PATH).
+fn installed(wanted: Option<String>) -> Result<PathBuf, String> {
+    if let Some(path) = wanted {
+        return Ok(PathBuf::from(path));
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from))
+        .map(|dir| dir.join("kamailio"))
+        .find(|path| path.is_file())
+        .ok_or_else(|| {
+            "no kamailio is installed to compare the headers with. Install it, name it in KAMAILIO_BIN, or skip the \
+             comparison with KAMAILIO_BIN=none."
+                .to_owned()
+        })
 }
 
 /// Allowlists are needed: the unrestricted output does not compile (IPPORT_RESERVED is defined twice).

@@ -62,6 +62,15 @@ const char shim_compile_flags[] = "USE_TCP" ", USE_TLS" "" ", FAST_LOCK" "-ADAPT
     }
 
     #[test]
+    fn a_revision_is_not_part_of_the_version() {
+        let output = "version: kamailio 5.6.3 (x86_64/linux) 4af3c1\nflags: USE_TCP\n";
+        assert_eq!(
+            from_server(output).unwrap().version,
+            "kamailio 5.6.3 (x86_64/linux)"
+        );
+    }
+
+    #[test]
     fn unknown_output_is_no_build() {
         assert_eq!(from_server("bash: kamailio: command not found\n"), None);
         assert_eq!(
