@@ -138,7 +138,10 @@ if [ -z "${KAMAILIO_SRC:-}" ]; then
     VERSION=$(dpkg-query -W -f '${Version}' kamailio 2>/dev/null) && [ -n "$VERSION" ] ||
         die "the package kamailio is not installed. Install it: apt-get install kamailio; or set KAMAILIO_SRC"
     if [ -f "$BASE/$VERSION/complete" ]; then
-        ln -sfn "$VERSION" "$BASE/current"
+        if [ "$(readlink "$BASE/current")" != "$VERSION" ]; then
+            ln -sfn "$VERSION" "$BASE/current"
+            touch "$BASE/$VERSION/complete" # cargo must see that other headers are current now
+        fi
         exit 0
     fi
 fi
