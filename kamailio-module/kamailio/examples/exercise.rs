@@ -114,7 +114,26 @@ impl ScriptFunction for Join {
     }
 }
 
-/// ex_remember(): writes the transaction's memory, counting up its first byte.
+/// ex_destination("uri"): sets $du and nothing else, as failover does.
+struct Destination;
+
+impl ScriptFunction for Destination {
+    const NAME: &'static CStr = c"ex_destination";
+    const ARITY: usize = 1;
+
+    fn call(msg: &mut SipMessage<'_>, args: &[Arg<'_>]) -> i32 {
+        let Some(uri) = args[0].text(msg) else {
+            return -1;
+        };
+        if msg.set_destination(&uri).is_ok() {
+            1
+        } else {
+            -2
+        }
+    }
+}
+
+/// ex_remember(): fills the transaction's memory with 1.
 struct Remember;
 
 impl ScriptFunction for Remember {
@@ -197,6 +216,7 @@ kamailio::module! {
         script::function::<Nothing>(),
         script::function::<Resolved>(),
         script::function::<Join>(),
+        script::function::<Destination>(),
         script::function::<Remember>(),
         script::function::<Next>(),
         script::function::<Call>(),
