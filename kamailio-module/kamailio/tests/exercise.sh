@@ -11,6 +11,14 @@ request_route {
     if (is_method("ACK")) { t_check_trans(); exit; }
     # where relayed requests arrive
     if ($Rp == @SECOND@) { sl_send_reply("200", "answered"); exit; }
+    if (is_method("BYE")) {
+        ex_call();
+        xlog("L_INFO", "call of the BYE: $rc\n");
+        dlg_manage(); # instead of record_route() and loose_route(): finds the dialog by its tags
+        $du = "sip:127.0.0.1:@SECOND@";
+        t_relay();
+        exit;
+    }
     switch ($rU) {
     case "sink503": sl_send_reply("503", "full"); exit;
 
@@ -20,6 +28,7 @@ request_route {
     case "unknown": ex_resolved("x" + $rU); $var(rc) = $rc; break;
     case "join": ex_join("192.0.2.7:5071", "sip:192.0.2.8", "c-$rm"); $var(rc) = $rc;
         sl_send_reply("200", "rc=$var(rc) ru=$ru du=$du"); exit;
+    case "answer": ex_call(); $du = "sip:127.0.0.1:@SECOND@"; t_relay(); exit;
     case "busy": ex_call(); $rU = "sink503"; $du = "sip:127.0.0.1:@PORT@"; t_relay(); exit;
     case "failover": ex_remember(); ex_remember(); ex_call(); t_on_failure("NEXT");
         $rU = "sink503"; $du = "sip:127.0.0.1:@PORT@"; t_relay(); exit;
@@ -58,6 +67,14 @@ equal "a refused call" "SIP/2.0 500 Service Unavailable" "$(status INVITE busy)"
 check "... ends its dialog" until_true 10 logged "exercise: ended 77 in"
 
 : >"$RUN/log"
+answer=$(CALL_ID=bye FROM_TAG=caller request INVITE answer)
+equal "an answered call" "SIP/2.0 200 answered" "$(head -1 <<<"$answer")"
+to_tag=$(sed -n 's/^To:.*;tag=//p' <<<"$answer")
+equal "... ends with its BYE" "SIP/2.0 200 answered" "$(CALL_ID=bye FROM_TAG=caller TO_TAG=$to_tag status BYE answer)"
+check "... which finds the word" logged "call of the BYE: 2"
+check "... and gives it back at once, in the worker" logged "exercise: ended 77 in udp receiver"
+
+: >"$RUN/log"
 # without ruri_mark_new() t_relay() finds no branch, and the caller gets 500
 equal "a destination alone makes a new branch in the failure route" "SIP/2.0 200 answered" "$(status INVITE failover)"
 check "memory and dialog are seen in the failure route" logged "failure route: 2 3 call 2"
@@ -74,7 +91,7 @@ check "... and counted" grep -qw 1 <<<"$(rpc exercise.panics)"
 equal "an answer that is too long is a fault" "error: 500 - the answer is too long for this transport" "$(rpc exercise.panics big)"
 stop
 
-sed -i '/"dialog.so"/d' "$RUN/kamailio.cfg"
+sed -i '/"dialog.so"/d; /dlg_manage/d' "$RUN/kamailio.cfg"
 start || fail "the server starts without dialog"
 check "an absent dialog module is an error value" logged "the dialog module is not loaded"
 equal "... and no dialog" "SIP/2.0 200 rc=-11" "$(status INVITE call)"

@@ -94,13 +94,13 @@ stop() {
 
 rpc() { kamcmd -s "unix:$RUN/ctl" "$@" 2>&1; }
 
-# request METHOD USER [HEADER]: sends one request and prints the first reply that is final
+# request METHOD USER: sends one request and prints its final reply. CALL_ID, FROM_TAG and TO_TAG may be set.
 request() {
     local id=$RANDOM$RANDOM reply
     exec 3<>"/dev/udp/127.0.0.1/$PORT"
     printf '%s\r\n' "$1 sip:$2@127.0.0.1:$PORT SIP/2.0" "Via: SIP/2.0/UDP 127.0.0.1:9;rport;branch=z9hG4bK$id" \
-        "From: <sip:a@127.0.0.1>;tag=$id" "To: <sip:$2@127.0.0.1>" "Call-ID: ${CALL_ID:-$id}" "CSeq: 1 $1" \
-        "Contact: <sip:a@127.0.0.1:9>" "Max-Forwards: 70" "Content-Length: 0" ${3:+"$3"} "" >"$RUN/request"
+        "From: <sip:a@127.0.0.1>;tag=${FROM_TAG:-$id}" "To: <sip:$2@127.0.0.1>${TO_TAG:+;tag=$TO_TAG}" "Call-ID: ${CALL_ID:-$id}" "CSeq: 1 $1" \
+        "Contact: <sip:a@127.0.0.1:9>" "Max-Forwards: 70" "Content-Length: 0" "" >"$RUN/request"
     cat "$RUN/request" >&3
     while reply=$(timeout 8 dd bs=65535 count=1 <&3 2>/dev/null) && [ -n "$reply" ]; do
         case $reply in "SIP/2.0 1"*) continue ;; esac
