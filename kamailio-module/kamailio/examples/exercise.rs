@@ -1,5 +1,5 @@
-//! What hello.rs leaves out: the transaction's memory, dialogs, destinations, counters, the timer, expressions as
-//! parameters. For tests/exercise.sh only; not a model of a module.
+//! What hello.rs leaves out: the transaction's memory, dialogs, destinations, counters, the timer,
+//! expressions as parameters. For tests/exercise.sh only; not a model of a module.
 
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -85,7 +85,8 @@ impl ScriptFunction for Resolved {
     }
 }
 
-/// ex_join("a", "b", "c"): logs the three, and sets the domain of the R-URI from the first and $du from the second.
+/// ex_join("a", "b", "c"): logs the three, and sets the domain of the R-URI from the first and $du
+/// from the second.
 struct Join;
 
 impl ScriptFunction for Join {

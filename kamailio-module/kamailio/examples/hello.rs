@@ -1,5 +1,5 @@
-//! A whole Kamailio module in one file: script functions, KEMI, parameters, a remote command and pseudo-variables.
-//! It shows how the crate is used; tests/hello.sh loads it into a real server.
+//! A whole Kamailio module in one file: script functions, KEMI, parameters, a remote command and
+//! pseudo-variables. It shows how the crate is used; tests/hello.sh loads it into a real server.
 
 use std::borrow::Cow;
 use std::ffi::CStr;

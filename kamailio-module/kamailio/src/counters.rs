@@ -1,5 +1,5 @@
-//! Values that Kamailio's own statistics show: `stats.get_statistics`, `cnt.*`, `$stat()`, xhttp_prom
-//! (`core/counters.h`).
+//! Values that Kamailio's own statistics show: `stats.get_statistics`, `cnt.*`, `$stat()`,
+//! xhttp_prom (`core/counters.h`).
 #![allow(unsafe_code, reason = "registers a callback with the core")]
 
 use std::ffi::{CString, c_int, c_void};
@@ -13,9 +13,10 @@ struct Gauge {
     arg: usize,
 }
 
-/// Registers a value that is read when somebody asks, in the process that asks; it cannot be reset. Only from
-/// `Module::init`. Group and name are copied; both may hold letters, digits, `.`, `-` and `_`. An error names what the
-/// core refused: a name that exists, or a registration that comes too late.
+/// Registers a value that is read when somebody asks, in the process that asks; it cannot be reset.
+/// Only from `Module::init`. Group and name are copied; both may hold letters, digits, `.`, `-` and
+/// `_`. An error names what the core refused: a name that exists, or a registration that comes too
+/// late.
 pub fn register(
     group: &str,
     name: &str,
@@ -27,7 +28,8 @@ pub fn register(
     let (group, name, doc) = (text(group)?, text(name)?, text(doc)?);
     // lives as long as the server: the core has no way to give a counter back
     let gauge: *mut Gauge = Box::into_raw(Box::new(Gauge { read, arg }));
-    // SAFETY: the core copies the three texts and passes the pointer back to the callback, nothing else.
+    // SAFETY: the core copies the three texts and passes the pointer back to the callback, nothing
+    // else.
     let done = unsafe {
         sys::counter_register(
             std::ptr::null_mut(),

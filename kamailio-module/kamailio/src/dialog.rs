@@ -1,9 +1,9 @@
 //! One word per dialog, kept by the dialog module, and the end of the dialog.
 //!
-//! The word is the `param` of our own callback entry (`modules/dialog/dlg_cb.c`): the entry is one block of shared
-//! memory that lives as long as the dialog, and `run_dlg_callbacks` passes the address of exactly that member. So
-//! there is no record to allocate, to find or to free. Nothing here touches the request or the reply of a callback:
-//! they may be NULL or FAKED_REPLY.
+//! The word is the `param` of our own callback entry (`modules/dialog/dlg_cb.c`): the entry is one
+//! block of shared memory that lives as long as the dialog, and `run_dlg_callbacks` passes the
+//! address of exactly that member. So there is no record to allocate, to find or to free. Nothing
+//! here touches the request or the reply of a callback: they may be NULL or FAKED_REPLY.
 #![allow(
     unsafe_code,
     reason = "binds the dialog module and walks a dialog's callbacks"
@@ -38,6 +38,8 @@ impl std::error::Error for Absent {}
 type Manage =
     unsafe extern "C" fn(*mut sys::sip_msg, *mut std::ffi::c_char, *mut std::ffi::c_char) -> c_int;
 
+type Load = unsafe extern "C" fn(*mut sys::dlg_binds) -> c_int;
+
 struct Bound {
     register: unsafe extern "C" fn(
         *mut sys::dlg_cell,
@@ -54,22 +56,17 @@ struct Bound {
 
 static BOUND: OnceLock<Bound> = OnceLock::new();
 
-/// Binds the dialog module; call it once, in `Module::init`. `ended` gets the word of a dialog that failed, ended,
-/// expired or is destroyed: at least once, up to several times, in any process (timer and main process included), so
-/// it must take what it needs from the word with a swap.
+/// Binds the dialog module; call it once, in `Module::init`. `ended` gets the word of a dialog that
+/// failed, ended, expired or is destroyed: at least once, up to several times, in any process
+/// (timer and main process included), so it must take what it needs from the word with a swap.
 pub fn bind(ended: fn(&AtomicUsize)) -> Result<(), Absent> {
     let load = export(c"load_dlg").ok_or(Absent)?;
     let manage = export(c"dlg_manage").ok_or(Absent)?;
     let mut binds = MaybeUninit::<sys::dlg_binds>::zeroed();
-    // SAFETY: load_dlg takes one pointer to the table; the other two arguments of the common type are not read (C's
-    // calling convention passes all three in registers).
-    let loaded = unsafe {
-        load(
-            binds.as_mut_ptr().cast(),
-            std::ptr::null_mut(),
-            std::ptr::null_mut(),
-        )
-    };
+    // SAFETY: the real type of load_dlg (modules/dialog/dlg_load.h); exports share one nominal type.
+    let load = unsafe { std::mem::transmute::<Manage, Load>(load) };
+    // SAFETY: fills the table.
+    let loaded = unsafe { load(binds.as_mut_ptr()) };
     if loaded < 0 {
         return Err(Absent);
     }
@@ -105,7 +102,8 @@ impl Drop for Dialog<'_> {
 
 impl Dialog<'_> {
     fn find<'a>(bound: &'a Bound, message: &mut SipMessage<'_>) -> Option<Dialog<'a>> {
-        // SAFETY: the message is the core's own; the function parses what it needs, and takes a reference.
+        // SAFETY: the message is the core's own; the function parses what it needs, and takes a
+        // reference.
         let cell = unsafe { (bound.find)(message.as_ptr()) };
         (!cell.is_null()).then_some(Dialog { cell, bound })
     }
@@ -120,8 +118,8 @@ impl Dialog<'_> {
             if callback.is_some_and(|f| std::ptr::fn_addr_eq(f, on_end as Callback)) {
                 // SAFETY: as above; only the address is taken.
                 let param = unsafe { &raw mut (*entry).param };
-                // SAFETY: an aligned word of shared memory that lives as long as the dialog; only this crate reads or
-                // writes the param of this entry, and only as an atomic.
+                // SAFETY: an aligned word of shared memory that lives as long as the dialog; only
+                // this crate reads or writes the param of this entry, and only as an atomic.
                 return Some(unsafe { AtomicUsize::from_ptr(param.cast()) });
             }
             // SAFETY: as above.
@@ -131,7 +129,8 @@ impl Dialog<'_> {
     }
 
     fn register(&self) -> Option<()> {
-        // SAFETY: the callback has the declared type, and without a free function the param may be any word.
+        // SAFETY: the callback has the declared type, and without a free function the param may be
+        // any word.
         let done = unsafe {
             (self.bound.register)(
                 self.cell,
@@ -145,9 +144,9 @@ impl Dialog<'_> {
     }
 }
 
-/// See [`Message::with_call`]. Only an initial INVITE gets a new word: a dialog that is older than the module's
-/// knowledge of it has none. Should two processes handle the same INVITE in the same instant (a retransmission), the
-/// dialog may carry two words; each of them is ended.
+/// See [`Message::with_call`]. Only an initial INVITE gets a new word: a dialog that is older than
+/// the module's knowledge of it has none. Should two processes handle the same INVITE in the same
+/// instant (a retransmission), the dialog may carry two words; each of them is ended.
 pub(crate) fn with_word<R>(
     message: &mut SipMessage<'_>,
     f: impl FnOnce(&AtomicUsize) -> R,

@@ -1,8 +1,9 @@
-//! A double of the server, for tests of a module's logic: messages that share a transaction, dialogs, the log, the
-//! clock and the process number.
+//! A double of the server, for tests of a module's logic: messages that share a transaction,
+//! dialogs, the log, the clock and the process number.
 //!
-//! It imitates what this crate promises, no more: no routing, no timers, no retransmissions. Log, clock and process
-//! belong to the test's own thread; with the feature `host` nothing is captured and the clock is the server's.
+//! It imitates what this crate promises, no more: no routing, no timers, no retransmissions. Log,
+//! clock and process belong to the test's own thread; with the feature `host` nothing is captured
+//! and the clock is the server's.
 
 mod dialogs;
 mod message;

@@ -1,7 +1,7 @@
 //! The panic guard around every entry from C, and the panic hook that logs through the server.
 //!
-//! A panic that leaves Rust aborts the process, and one dead process ends the whole Kamailio. Standard error is
-//! closed in a daemon, so the hook writes to the server's log instead.
+//! A panic that leaves Rust aborts the process, and one dead process ends the whole Kamailio.
+//! Standard error is closed in a daemon, so the hook writes to the server's log instead.
 
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook};
@@ -17,7 +17,8 @@ pub fn panics() -> u64 {
     PANICS.load(Relaxed)
 }
 
-/// Runs `f`; if it panics, counts and logs that, and returns `fallback`. `entry` names the entry in the log.
+/// Runs `f`; if it panics, counts and logs that, and returns `fallback`. `entry` names the entry in
+/// the log.
 #[inline]
 pub fn guard<R>(entry: &CStr, fallback: R, f: impl FnOnce() -> R) -> R {
     match catch_unwind(AssertUnwindSafe(f)) {
@@ -38,8 +39,8 @@ fn caught(entry: &CStr) {
     log::error(format_args!("panic caught in {}", entry.to_string_lossy()));
 }
 
-/// Makes panics log their message and place through the server. Called by the module's entries; more than once is
-/// the same as once.
+/// Makes panics log their message and place through the server. Called by the module's entries;
+/// more than once is the same as once.
 pub fn install_hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| set_hook(Box::new(report)));

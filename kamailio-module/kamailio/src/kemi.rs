@@ -1,4 +1,5 @@
-//! The same functions for scripts in Lua, Python, JavaScript and so on: `KSR.<module>.<name>(...)` (`core/kemi.h`).
+//! The same functions for scripts in Lua, Python, JavaScript and so on: `KSR.<module>.<name>(...)`
+//! (`core/kemi.h`).
 #![allow(
     unsafe_code,
     reason = "entries that the script engines call with raw pointers"
@@ -29,8 +30,8 @@ impl Entry {
     });
 }
 
-/// The table's line for `F` under the name `name`, unique in the module. Every argument is a text: in
-/// `ScriptFunction::call`, `Arg::resolved` is `None`.
+/// The table's line for `F` under the name `name`, unique in the module. Every argument is a text:
+/// in `ScriptFunction::call`, `Arg::resolved` is `None`.
 pub const fn function<F: ScriptFunction>(name: &'static CStr) -> Entry {
     assert!(F::ARITY <= 3, "a script function takes 0 to 3 parameters");
     let mut ptypes = [0; 6];

@@ -1,12 +1,13 @@
 //! A safe layer for writing Kamailio modules in Rust.
 //!
-//! It owns everything between the C core and a module's own logic: what the loader looks for, script functions,
-//! parameters, RPC, pseudo-variables, KEMI, counters, timers, dialogs, logging, and a guard that keeps a panic from
-//! ending the server. It knows no particular module, and starts no thread.
+//! It owns everything between the C core and a module's own logic: what the loader looks for,
+//! script functions, parameters, RPC, pseudo-variables, KEMI, counters, timers, dialogs, logging,
+//! and a guard that keeps a panic from ending the server. It knows no particular module, and starts
+//! no thread.
 //!
-//! With the feature `host` (default) it binds to the symbols of a running Kamailio, so only a `cdylib` can use it.
-//! Without it there are the traits, the plain types and a [`double`] of the server: enough to test a module's logic
-//! anywhere.
+//! With the feature `host` (default) it binds to the symbols of a running Kamailio, so only a
+//! `cdylib` can use it. Without it there are the traits, the plain types and a [`double`] of the
+//! server: enough to test a module's logic anywhere.
 
 pub mod double;
 pub mod guard;

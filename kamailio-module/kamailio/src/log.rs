@@ -1,7 +1,7 @@
 //! Kamailio's log: levels, lines, and a limit for lines that a request can cause.
 //!
-//! Lines carry the module's name and obey its own debug level (`core/dprint.h`). Without the feature `host` they go to
-//! [`crate::double::log_lines`].
+//! Lines carry the module's name and obey its own debug level (`core/dprint.h`). Without the
+//! feature `host` they go to [`crate::double::log_lines`].
 
 use std::fmt::Arguments;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -89,7 +89,8 @@ impl RateLimit {
         }
     }
 
-    /// Writes the line unless one was written within the limit; says how many were suppressed since.
+    /// Writes the line unless one was written within the limit; says how many were suppressed
+    /// since.
     pub fn write(&self, level: Level, line: Arguments<'_>) {
         let now = process::ticks();
         let last = self.last.load(Relaxed);

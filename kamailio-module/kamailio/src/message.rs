@@ -87,19 +87,23 @@ pub trait Message {
     fn route(&self) -> Route;
     /// `$du`: where the request goes instead of its R-URI.
     fn destination(&self) -> Option<&[u8]>;
-    /// Sets `$du`, and lets `t_relay()` use the R-URI for a new branch, which a `failure_route` needs.
+    /// Sets `$du`, and lets `t_relay()` use the R-URI for a new branch, which a `failure_route`
+    /// needs.
     fn set_destination(&mut self, uri: &[u8]) -> Result<(), HostError>;
     /// Sets host and port of the R-URI, keeping its user; `host_port` may carry parameters.
     fn set_domain(&mut self, host_port: &[u8]) -> Result<(), HostError>;
-    /// What [`Message::remember`] stored under this name in this transaction, in whichever process that was.
+    /// What [`Message::remember`] stored under this name in this transaction, in whichever process
+    /// that was.
     fn recall(&mut self, name: &'static CStr) -> Option<[u8; MEMORY_LEN]>;
-    /// Stores bytes with the transaction (or with the message, until there is one). Overwrites in place: only the
-    /// first call of a transaction allocates. The script sees them as `$xavp(name)`.
+    /// Stores bytes with the transaction (or with the message, until there is one). Overwrites in
+    /// place: only the first call of a transaction allocates. The script sees them as
+    /// `$xavp(name)`.
     fn remember(&mut self, name: &'static CStr, bytes: &[u8; MEMORY_LEN]) -> Result<(), HostError>;
-    /// Runs `f` on the word that the dialog of this request carries for the module; 0 in a new dialog. Creates the
-    /// dialog for an initial INVITE in the request route. `None`: there is no dialog, or no dialog module.
+    /// Runs `f` on the word that the dialog of this request carries for the module; 0 in a new
+    /// dialog. Creates the dialog for an initial INVITE in the request route. `None`: there is no
+    /// dialog, or no dialog module.
     ///
-    /// A retransmitted INVITE and a failure route find the same word, so a change must `swap` it and give back what it
-    /// held. Other processes may change it at the same time.
+    /// A retransmitted INVITE and a failure route find the same word, so a change must `swap` it
+    /// and give back what it held. Other processes may change it at the same time.
     fn with_call<R>(&mut self, f: impl FnOnce(&AtomicUsize) -> R) -> Option<R>;
 }

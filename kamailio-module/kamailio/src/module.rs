@@ -1,4 +1,5 @@
-//! What the loader looks for, and the life of a module: register, parameters, init, fixups, children, destroy.
+//! What the loader looks for, and the life of a module: register, parameters, init, fixups,
+//! children, destroy.
 #![allow(
     unsafe_code,
     reason = "tables and entries that the core reads and calls"
@@ -18,8 +19,8 @@ pub trait Module: 'static {
     /// The name for `modparam()`, for KEMI and in the log.
     const NAME: &'static CStr;
 
-    /// `mod_init`, in the main process: parameters are set, fixups come afterwards, the number of processes is not
-    /// known. An error stops the start.
+    /// `mod_init`, in the main process: parameters are set, fixups come afterwards, the number of
+    /// processes is not known. An error stops the start.
     fn init() -> Result<(), String> {
         Ok(())
     }
@@ -37,7 +38,8 @@ pub trait Module: 'static {
 /// For which process `child_init` runs (`core/sr_module.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rank {
-    /// PROC_INIT: the main process, before any other exists; the number of processes is known from here on.
+    /// PROC_INIT: the main process, before any other exists; the number of processes is known from
+    /// here on.
     Init,
     /// PROC_MAIN: the main process, which may fork processes of its own now.
     Main,
@@ -198,8 +200,8 @@ fn outcome(what: &str, result: Result<(), String>) -> c_int {
     }
 }
 
-/// Exports a [`Module`] from a `cdylib`: the symbols that Kamailio's loader looks for. All lists are optional, in
-/// this order.
+/// Exports a [`Module`] from a `cdylib`: the symbols that Kamailio's loader looks for. All lists
+/// are optional, in this order.
 ///
 /// ```ignore
 /// kamailio::module! {

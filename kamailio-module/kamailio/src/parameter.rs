@@ -22,7 +22,8 @@ impl Entry {
     });
 }
 
-/// An integer parameter: the core writes the configured value into `value`, whose own is the default.
+/// An integer parameter: the core writes the configured value into `value`, whose own is the
+/// default.
 pub const fn int(name: &'static CStr, value: &'static AtomicI32) -> Entry {
     Entry(sys::param_export_t {
         name: name.as_ptr().cast_mut(),
@@ -31,8 +32,9 @@ pub const fn int(name: &'static CStr, value: &'static AtomicI32) -> Entry {
     })
 }
 
-/// A text parameter: `set` gets the text of every `modparam()` line, in order, before `Module::init`. An error stops
-/// the start, with the parameter's value and this text. `set` must be a function item or a closure without captures.
+/// A text parameter: `set` gets the text of every `modparam()` line, in order, before
+/// `Module::init`. An error stops the start, with the parameter's value and this text. `set` must
+/// be a function item or a closure without captures.
 pub const fn text<F>(name: &'static CStr, set: F) -> Entry
 where
     F: Fn(&str) -> Result<(), String> + Copy + 'static,

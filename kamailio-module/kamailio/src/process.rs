@@ -1,18 +1,20 @@
 //! The Kamailio process that runs this code, its clock, and values that belong to it alone.
 //!
-//! Without the feature `host` number, count and clock are those of [`crate::double`], one set per thread.
+//! Without the feature `host` number, count and clock are those of [`crate::double`], one set per
+//! thread.
 
 mod local;
 
 pub use local::Local;
 
-/// Number of this process in Kamailio's process table (`core/pt.h`, `process_no`); 0 is the main process.
+/// Number of this process in Kamailio's process table (`core/pt.h`, `process_no`); 0 is the main
+/// process.
 pub fn number() -> usize {
     backend::number()
 }
 
-/// How many processes Kamailio will have (`core/pt.h`, `get_max_procs`). Only from `child_init(Rank::Init)` on: in
-/// `init` the core does not know yet, and aborts.
+/// How many processes Kamailio will have (`core/pt.h`, `get_max_procs`). Only from
+/// `child_init(Rank::Init)` on: in `init` the core does not know yet, and aborts.
 pub fn count() -> usize {
     backend::count()
 }
@@ -22,12 +24,14 @@ pub fn pid() -> u32 {
     std::process::id()
 }
 
-/// What Kamailio calls this process, e.g. `udp receiver child=0 sock=127.0.0.1:5060` (`core/pt.h`, `my_desc`).
+/// What Kamailio calls this process, e.g. `udp receiver child=0 sock=127.0.0.1:5060` (`core/pt.h`,
+/// `my_desc`).
 pub fn description() -> String {
     backend::description()
 }
 
-/// Seconds since the server started (`core/timer.h`, `get_ticks`). Does not jump with the wall clock.
+/// Seconds since the server started (`core/timer.h`, `get_ticks`). Does not jump with the wall
+/// clock.
 pub fn ticks() -> u32 {
     backend::ticks()
 }
@@ -66,7 +70,8 @@ mod backend {
     }
 
     pub(super) fn ticks() -> u32 {
-        // SAFETY: reads the shared tick counter, which exists since before the modules were initialized.
+        // SAFETY: reads the shared tick counter, which exists since before the modules were
+        // initialized.
         unsafe { sys::get_ticks() }
     }
 }

@@ -17,7 +17,8 @@ pub enum Value {
     Null,
     /// A number. Outside the server's 32 bits it is a text of its digits.
     Int(i64),
-    /// A text. One that is owned is copied into the core's buffer (8 kB by default), and `$null` if it is longer.
+    /// A text. One that is owned is copied into the core's buffer (8 kB by default), and `$null` if
+    /// it is longer.
     Text(Cow<'static, str>),
 }
 
@@ -26,9 +27,9 @@ pub trait PseudoVariable: 'static {
     /// The name without `$`.
     const NAME: &'static CStr;
 
-    /// Resolves what stands in the parentheses to a word for [`Self::get`], once, when the configuration is read:
-    /// before `Module::init`, so an unknown name may be learnt here, but a table is not filled yet. An error stops
-    /// the start. Not called for [`plain`].
+    /// Resolves what stands in the parentheses to a word for [`Self::get`], once, when the
+    /// configuration is read: before `Module::init`, so an unknown name may be learnt here, but a
+    /// table is not filled yet. An error stops the start. Not called for [`plain`].
     fn parse(inner: &str) -> Result<usize, String> {
         let _ = inner;
         Ok(0)
@@ -136,7 +137,8 @@ unsafe extern "C" fn get<V: PseudoVariable>(
     })
 }
 
-/// Copies a text into the next of the core's rotating buffers, as every module does for a value it makes.
+/// Copies a text into the next of the core's rotating buffers, as every module does for a value it
+/// makes.
 fn buffered(text: &[u8]) -> Option<sys::str_> {
     // SAFETY: reads a parameter of the core.
     let size = unsafe { sys::pv_get_buffer_size() };

@@ -1,4 +1,5 @@
-//! Remote commands: what they answer, what they are given, and (feature `host`) how that reaches the server.
+//! Remote commands: what they answer, what they are given, and (feature `host`) how that reaches
+//! the server.
 //!
 //! Works through `ctl` (kamcmd) and `jsonrpcs` alike; see `core/rpc.h`.
 
@@ -102,7 +103,8 @@ pub trait RpcCommand: 'static {
     const NAME: &'static CStr;
     /// One sentence for `core.help` and `kamcmd help`.
     const DOC: &'static CStr;
-    /// Whether the answer is a [`Value::List`] of answers: an array in JSON, one after the other in kamcmd.
+    /// Whether the answer is a [`Value::List`] of answers: an array in JSON, one after the other in
+    /// kamcmd.
     const ARRAY: bool = false;
     /// Answers one call.
     fn run(args: &mut Args<'_>) -> Result<Value, Fault>;

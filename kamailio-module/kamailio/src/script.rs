@@ -1,7 +1,7 @@
 //! Functions that kamailio.cfg may call.
 //!
-//! A constant parameter is resolved once, when the server starts; a call then finds a word and looks nothing up. A
-//! parameter with a `$`, or an expression, is evaluated at every call.
+//! A constant parameter is resolved once, when the server starts; a call then finds a word and
+//! looks nothing up. A parameter with a `$`, or an expression, is evaluated at every call.
 #![allow(unsafe_code, reason = "entries that the core calls with raw pointers")]
 
 mod argument;
@@ -24,15 +24,17 @@ pub trait ScriptFunction: 'static {
     /// The number of parameters, 0 to 3.
     const ARITY: usize;
 
-    /// Resolves a constant parameter, the `n`-th from 1, to a word for [`Arg::resolved`]. Called when the server
-    /// starts, after `Module::init`; an error stops the start with function, parameter, value and this text.
+    /// Resolves a constant parameter, the `n`-th from 1, to a word for [`Arg::resolved`]. Called
+    /// when the server starts, after `Module::init`; an error stops the start with function,
+    /// parameter, value and this text.
     fn resolve(n: usize, text: &str) -> Result<usize, String> {
         let _ = (n, text);
         Ok(0)
     }
 
-    /// Runs the function. What it returns is `$rc`: > 0 is true, < 0 is false. 0 would end the script and drop the
-    /// request, so the caller of this turns it into -1. `args` has [`Self::ARITY`] elements.
+    /// Runs the function. What it returns is `$rc`: > 0 is true, < 0 is false. 0 would end the
+    /// script and drop the request, so the caller of this turns it into -1. `args` has
+    /// [`Self::ARITY`] elements.
     fn call(msg: &mut SipMessage<'_>, args: &[Arg<'_>]) -> i32;
 }
 
@@ -64,7 +66,8 @@ pub const fn function<F: ScriptFunction>() -> Entry {
             0 => call0::<F>,
             1 => call1::<F>,
             2 => call2::<F>,
-            // SAFETY: the core calls a function of three parameters by its own type (cmd_function3).
+            // SAFETY: the core calls a function of three parameters by its own type
+            // (cmd_function3).
             _ => unsafe { std::mem::transmute::<Call3, Call>(call3::<F>) },
         }),
         param_no: F::ARITY as c_int,

@@ -27,8 +27,8 @@ pub struct SipMessage<'a> {
 
 impl SipMessage<'_> {
     /// # Safety
-    /// `msg` must be the message that the core passed to the entry that runs now, and nothing else may use it for
-    /// the lifetime of the result.
+    /// `msg` must be the message that the core passed to the entry that runs now, and nothing else
+    /// may use it for the lifetime of the result.
     pub(crate) unsafe fn new(msg: *mut sys::sip_msg) -> Self {
         Self {
             msg,
@@ -41,13 +41,15 @@ impl SipMessage<'_> {
     }
 
     fn raw(&self) -> &sys::sip_msg {
-        // SAFETY: valid and ours alone by the contract of `new`; the core changes it only in calls that take &mut self.
+        // SAFETY: valid and ours alone by the contract of `new`; the core changes it only in calls
+        // that take &mut self.
         unsafe { &*self.msg }
     }
 
     /// Parses the message up to one header, as every module does before it reads one.
     fn parse(&self, header: sys::hdr_types_t) {
-        // SAFETY: the message is valid. Parsing only adds to what is known of it: nobody holds a reference into it now.
+        // SAFETY: the message is valid. Parsing only adds to what is known of it: nobody holds a
+        // reference into it now.
         unsafe { sys::parse_headers(self.msg, 1 << header, 0) };
     }
 }
@@ -70,7 +72,8 @@ impl Message for SipMessage<'_> {
         let Some(header) = (unsafe { self.raw().cseq.as_ref() }) else {
             return Method::Other;
         };
-        // SAFETY: the core parses the body of a CSeq together with its header; null if it could not.
+        // SAFETY: the core parses the body of a CSeq together with its header; null if it could
+        // not.
         let body = unsafe { header.parsed.cast::<sys::cseq_body>().as_ref() };
         body.map_or(Method::Other, |body| method(body.method_id))
     }
@@ -104,7 +107,8 @@ impl Message for SipMessage<'_> {
             // SAFETY: all members of the union are plain bytes, and 16 of them are an IPv6 address.
             IpAddr::V6(Ipv6Addr::from(unsafe { received.src_ip.u.addr }))
         } else {
-            // SAFETY: all members of the union are plain bytes, and the first 4 are an IPv4 address.
+            // SAFETY: all members of the union are plain bytes, and the first 4 are an IPv4
+            // address.
             let [a, b, c, d, ..] = unsafe { received.src_ip.u.addr };
             IpAddr::V4(Ipv4Addr::new(a, b, c, d))
         };
@@ -131,8 +135,8 @@ impl Message for SipMessage<'_> {
         if unsafe { sys::set_dst_uri(self.msg, &raw const uri) } < 0 {
             return Err(HostError("no private memory for the destination"));
         }
-        // Always, as the dispatcher module does: without it t_relay() in a failure_route finds no branch.
-        // SAFETY: sets an int of this process.
+        // Always, as the dispatcher module does: without it t_relay() in a failure_route finds no
+        // branch. SAFETY: sets an int of this process.
         unsafe { sys::shim_ruri_mark_new() };
         Ok(())
     }
@@ -143,7 +147,8 @@ impl Message for SipMessage<'_> {
         }
         let mut text = [0u8; DOMAIN_LEN + 1];
         text[..host_port.len()].copy_from_slice(host_port);
-        // SAFETY: an action is plain C data, and all zeros is the empty one (dispatcher makes it so).
+        // SAFETY: an action is plain C data, and all zeros is the empty one (dispatcher makes it
+        // so).
         let mut action: sys::action = unsafe { std::mem::zeroed() };
         action.type_ = sys::SET_HOSTALL_T;
         action.val[0].type_ = sys::STRING_ST;
@@ -170,8 +175,8 @@ impl Message for SipMessage<'_> {
     fn remember(&mut self, name: &'static CStr, bytes: &[u8; MEMORY_LEN]) -> Result<(), HostError> {
         match memory(name) {
             Some(memory) => {
-                // SAFETY: MEMORY_LEN bytes of an xavp that only this process uses now: tm runs one route of a
-                // transaction at a time.
+                // SAFETY: MEMORY_LEN bytes of an xavp that only this process uses now: tm runs one
+                // route of a transaction at a time.
                 unsafe { memory.write(*bytes) };
                 Ok(())
             }
@@ -184,12 +189,13 @@ impl Message for SipMessage<'_> {
     }
 }
 
-/// The bytes of our xavp in the current list (tm puts the transaction's list there); `None` also if the script
-/// replaced the value by something else. Walks the list itself: xavp_get() computes a hash of the name first, which
-/// costs as much as all the rest.
+/// The bytes of our xavp in the current list (tm puts the transaction's list there); `None` also if
+/// the script replaced the value by something else. Walks the list itself: xavp_get() computes a
+/// hash of the name first, which costs as much as all the rest.
 #[inline]
 fn memory(name: &'static CStr) -> Option<*mut [u8; MEMORY_LEN]> {
-    // SAFETY: returns the address of the list's head, which the core or tm has set for this message; never null.
+    // SAFETY: returns the address of the list's head, which the core or tm has set for this
+    // message; never null.
     let head = unsafe { sys::xavp_get_crt_list() };
     // SAFETY: see above.
     let mut entry = unsafe { *head };
@@ -214,15 +220,18 @@ fn text(found: &sys::sr_xavp_t) -> Option<*mut [u8; MEMORY_LEN]> {
     (usize::try_from(text.len) == Ok(MEMORY_LEN)).then(|| text.s.cast())
 }
 
-/// xavp_new_value() copies name and text into the block of the entry itself, so overwriting the text allocates nothing.
+/// xavp_new_value() copies name and text into the block of the entry itself, so overwriting the
+/// text allocates nothing.
 #[cold]
 fn allocate(name: &'static CStr, bytes: &[u8; MEMORY_LEN]) -> Result<(), HostError> {
     let mut name = constant(name);
-    // SAFETY: plain C data, for which all zeros is a valid value; both members that count are set below.
+    // SAFETY: plain C data, for which all zeros is a valid value; both members that count are set
+    // below.
     let mut value: sys::sr_xval_t = unsafe { std::mem::zeroed() };
     value.type_ = sys::SR_XTYPE_STR;
     value.v.s = lend(bytes);
-    // SAFETY: copies name and value into one block of shared memory and puts it in front of the current list.
+    // SAFETY: copies name and value into one block of shared memory and puts it in front of the
+    // current list.
     let added = unsafe { sys::xavp_add_value(&raw mut name, &raw mut value, std::ptr::null_mut()) };
     if added.is_null() {
         Err(HostError("no shared memory for the transaction"))

@@ -19,8 +19,8 @@ impl std::fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// Calls `f` every second in the server's timer process (`slow timer`), beside its other work: `f` must not block.
-/// Only from `Module::init`.
+/// Calls `f` every second in the server's timer process (`slow timer`), beside its other work: `f`
+/// must not block. Only from `Module::init`.
 pub fn every_second(f: fn()) -> Result<(), Refused> {
     // SAFETY: the core keeps the pointer and passes it back to the callback, nothing else.
     let id = unsafe { sys::register_timer(Some(tick), f as *mut c_void, 1) };

@@ -1,5 +1,5 @@
-//! Runs the shell tests beside this file, which load the examples into a real Kamailio. Nothing here links the crate:
-//! outside a server the core's symbols do not exist.
+//! Runs the shell tests beside this file, which load the examples into a real Kamailio. Nothing
+//! here links the crate: outside a server the core's symbols do not exist.
 
 #[cfg(test)]
 #[cfg(feature = "host")]

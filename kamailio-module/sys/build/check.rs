@@ -1,5 +1,5 @@
-//! Compares the build that the headers describe with the installed `kamailio`. Pure functions, shared by the
-//! build script and its test; they run no command and read no file.
+//! Compares the build that the headers describe with the installed `kamailio`. Pure functions,
+//! shared by the build script and its test; they run no command and read no file.
 
 /// What the loader compares before it accepts a module (core/sr_module.c, version_control).
 #[derive(Debug, PartialEq, Eq)]
@@ -10,7 +10,8 @@ pub(crate) struct Build {
     pub(crate) flags: String,
 }
 
-/// Reads the initializers of `shim_full_version` and `shim_compile_flags` from the preprocessed shim.
+/// Reads the initializers of `shim_full_version` and `shim_compile_flags` from the preprocessed
+/// shim.
 pub(crate) fn from_preprocessed(text: &str) -> Option<Build> {
     Some(Build {
         version: initializer(text, "shim_full_version[] =")?,
@@ -18,7 +19,8 @@ pub(crate) fn from_preprocessed(text: &str) -> Option<Build> {
     })
 }
 
-/// Reads what `kamailio -v` prints. A revision may follow the version: the loader does not compare it.
+/// Reads what `kamailio -v` prints. A revision may follow the version: the loader does not compare
+/// it.
 pub(crate) fn from_server(output: &str) -> Option<Build> {
     let line = |key| output.lines().find_map(|line: &str| line.strip_prefix(key));
     let version = line("version: ")?;

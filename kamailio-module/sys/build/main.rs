@@ -1,5 +1,6 @@
-//! Generates the bindings and compiles the shim against one exact Kamailio build, and refuses headers that are
-//! not those of the installed server. It must not fetch anything: scripts/kamailio-headers.sh does.
+//! Generates the bindings and compiles the shim against one exact Kamailio build, and refuses
+//! headers that are not those of the installed server. It must not fetch anything:
+//! scripts/kamailio-headers.sh does.
 
 mod check;
 
@@ -7,16 +8,20 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-const TYPES: &str = "request_method|rpc_flags|module_exports|cmd_export_t|param_export_t|modparam_t|rpc_export_t|rpc_t|pv_export_t|\
-    pv_spec_t|pv_value_t|pv_param_t|sr_kemi_t|sip_msg|hdr_field|to_body|cseq_body|ip_addr|str_|fparam_t|action|\
-    run_act_ctx|sr_xval_t|sr_xavp_t|dlg_binds|dlg_cb_params|dlg_callback|dlg_cell|counter_handle_t|counter_val_t";
-const FUNCTIONS: &str = "shim_.*|sr_kemi_modules_add|find_export|set_dst_uri|do_action|parse_headers|\
-    get_str_fparam|fixup_spve_null|fixup_free_spve_null|pv_get_null|pv_get_sintval|pv_get_strval|\
-    pv_get_buffer|pv_get_buffer_size|xavp_get_crt_list|xavp_add_value|counter_register|register_timer|get_ticks|\
-    get_max_procs|my_pid|my_desc";
-const VARIABLES: &str = "shim_.*|MODULE_INTERFACE_VER|PARAM_(INT|STRING)|PROC_.*|.*_ROUTE|SR_KEMIP_(INT|STR)|\
-    process_no|route_type|L_(CRIT2|ERR|WARN|NOTICE|INFO|DBG)|DLGCB_.*|CNT_F_NO_RESET|PVT_OTHER|SR_XTYPE_STR|SET_HOSTALL_T|STRING_ST|\
-    HDR_(TO|CALLID|CSEQ)_T|METHOD_.*|SIP_REQUEST";
+const TYPES: &str = "\
+    request_method|rpc_flags|module_exports|cmd_export_t|param_export_t|modparam_t|rpc_export_t|\
+    rpc_t|pv_export_t|pv_spec_t|pv_value_t|pv_param_t|sr_kemi_t|sip_msg|hdr_field|to_body|\
+    cseq_body|ip_addr|str_|fparam_t|action|run_act_ctx|sr_xval_t|sr_xavp_t|dlg_binds|\
+    dlg_cb_params|dlg_callback|dlg_cell|counter_handle_t|counter_val_t";
+const FUNCTIONS: &str = "\
+    shim_.*|sr_kemi_modules_add|find_export|set_dst_uri|do_action|parse_headers|get_str_fparam|\
+    fixup_spve_null|fixup_free_spve_null|pv_get_null|pv_get_sintval|pv_get_strval|pv_get_buffer|\
+    pv_get_buffer_size|xavp_get_crt_list|xavp_add_value|counter_register|register_timer|\
+    get_ticks|get_max_procs|my_pid|my_desc";
+const VARIABLES: &str = "\
+    shim_.*|MODULE_INTERFACE_VER|PARAM_(INT|STRING)|PROC_.*|.*_ROUTE|SR_KEMIP_(INT|STR)|\
+    process_no|route_type|L_(CRIT2|ERR|WARN|NOTICE|INFO|DBG)|DLGCB_.*|CNT_F_NO_RESET|PVT_OTHER|\
+    SR_XTYPE_STR|SET_HOSTALL_T|STRING_ST|HDR_(TO|CALLID|CSEQ)_T|METHOD_.*|SIP_REQUEST";
 
 fn main() {
     for name in ["KAMAILIO_SRC", "KAMAILIO_DEFS", "KAMAILIO_BIN"] {
@@ -40,8 +45,8 @@ fn headers() -> Result<(PathBuf, Vec<String>), String> {
     let (src, defs) = match env::var_os("KAMAILIO_SRC") {
         Some(tree) => given(Path::new(&tree))?,
         None => fetched().ok_or(
-            "Kamailio's headers are missing. Run scripts/kamailio-headers.sh, or set KAMAILIO_SRC to a source tree \
-             and KAMAILIO_DEFS to the -D list of its build.",
+            "Kamailio's headers are missing. Run scripts/kamailio-headers.sh, or set KAMAILIO_SRC \
+             to a source tree and KAMAILIO_DEFS to the -D list of its build.",
         )?,
     };
     println!("cargo:rerun-if-changed={}", defs.display());
@@ -61,8 +66,8 @@ fn given(tree: &Path) -> Result<(PathBuf, PathBuf), String> {
     let defs = env::var_os("KAMAILIO_DEFS").map_or_else(|| tree.join("defs"), PathBuf::from);
     if !defs.is_file() {
         return Err(format!(
-            "{} is missing: the -D list of the build. KAMAILIO_SRC={} scripts/kamailio-headers.sh makes one; then \
-             build without KAMAILIO_SRC.",
+            "{} is missing: the -D list of the build. KAMAILIO_SRC={} \
+             scripts/kamailio-headers.sh makes one; then build without KAMAILIO_SRC.",
             defs.display(),
             tree.display()
         ));
@@ -70,7 +75,8 @@ fn given(tree: &Path) -> Result<(PathBuf, PathBuf), String> {
     Ok((src, defs))
 }
 
-/// target/kamailio/current, as the script leaves it; the target directory is one that holds OUT_DIR.
+/// target/kamailio/current, as the script leaves it; the target directory is one that holds
+/// OUT_DIR.
 fn fetched() -> Option<(PathBuf, PathBuf)> {
     let out = PathBuf::from(env::var_os("OUT_DIR")?);
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR")?);
@@ -105,9 +111,7 @@ fn shim(src: &Path, defs: &[String]) -> cc::Build {
 fn check_build(shim: &cc::Build) -> Result<(), String> {
     let wanted = env::var("KAMAILIO_BIN").ok();
     if wanted.as_deref() == Some("none") {
-        println!(
-            "cargo:warning=KAMAILIO_BIN=none: the headers are not compared with an installed kamailio"
-        );
+        println!("cargo:warning=KAMAILIO_BIN=none: the headers are not compared with a kamailio");
         return Ok(());
     }
     let expanded = shim.try_expand().map_err(|e| format!("csrc/shim.c: {e}"))?;
@@ -133,7 +137,8 @@ fn check_build(shim: &cc::Build) -> Result<(), String> {
     })
 }
 
-/// KAMAILIO_BIN, or the first kamailio in PATH, or where packages put it (/usr/sbin is not in everybody's PATH).
+/// KAMAILIO_BIN, or the first kamailio in PATH, or where packages put it (/usr/sbin is not in
+/// everybody's PATH).
 fn installed(wanted: Option<String>) -> Result<PathBuf, String> {
     if let Some(path) = wanted {
         return Ok(PathBuf::from(path));
@@ -144,13 +149,14 @@ fn installed(wanted: Option<String>) -> Result<PathBuf, String> {
         .map(|dir| dir.join("kamailio"))
         .find(|path| path.is_file())
         .ok_or_else(|| {
-            "no kamailio is installed to compare the headers with. Install it, name it in KAMAILIO_BIN, or skip the \
-             comparison with KAMAILIO_BIN=none."
+            "no kamailio is installed to compare the headers with. Install it, name it in \
+             KAMAILIO_BIN, or skip the comparison with KAMAILIO_BIN=none."
                 .to_owned()
         })
 }
 
-/// Allowlists are needed: the unrestricted output does not compile (IPPORT_RESERVED is defined twice).
+/// Allowlists are needed: the unrestricted output does not compile (IPPORT_RESERVED is defined
+/// twice).
 fn bindings(src: &Path, defs: &[String]) -> Result<(), String> {
     let out = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?;
     bindgen::Builder::default()

@@ -1,8 +1,10 @@
-//! What bindgen and the C shim say about one exact Kamailio build: types, constants, functions, no behaviour.
+//! What bindgen and the C shim say about one exact Kamailio build: types, constants, functions, no
+//! behaviour.
 //!
-//! The build stops when its headers are not those of the installed server (`build/main.rs`), so that these
-//! declarations may be believed. Nothing here is documented again: the names are those of Kamailio's sources, and
-//! `csrc/shim.h` says what the `shim_` functions stand for. Use the crate `kamailio`, not this one.
+//! The build stops when its headers are not those of the installed server (`build/main.rs`), so
+//! that these declarations may be believed. Nothing here is documented again: the names are those
+//! of Kamailio's sources, and `csrc/shim.h` says what the `shim_` functions stand for. Use the
+//! crate `kamailio`, not this one.
 #![allow(
     unsafe_code,
     reason = "declarations of C functions and the accessors that bindgen makes"

@@ -43,7 +43,8 @@ impl Dialogs {
         self.len() == 0
     }
 
-    /// Ends a dialog: `ended` gets its word twice, as for a BYE and the destruction after it. False: there is none.
+    /// Ends a dialog: `ended` gets its word twice, as for a BYE and the destruction after it.
+    /// False: there is none.
     pub fn end_call(&self, call_id: &[u8]) -> bool {
         let word = self.words().and_then(|mut words| words.remove(call_id));
         let (Some(word), Some(loaded)) = (word, &self.0) else {

@@ -47,8 +47,8 @@ pub struct Message {
 }
 
 impl Message {
-    /// A request outside a dialog, in the request route, from 192.0.2.1:5060, with a number of its own, Call-ID
-    /// `call-<number>`, and no dialog module.
+    /// A request outside a dialog, in the request route, from 192.0.2.1:5060, with a number of its
+    /// own, Call-ID `call-<number>`, and no dialog module.
     pub fn new(method: Method) -> Self {
         static LAST: AtomicU32 = AtomicU32::new(0);
         let id = LAST.fetch_add(1, Relaxed) + 1;

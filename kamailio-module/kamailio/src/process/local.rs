@@ -1,11 +1,11 @@
 //! A value that belongs to one process. Nothing here is shared between processes.
 
-/// A cell for a `static` whose value belongs to one process: every process changes its own copy, and what the main
-/// process stored before the fork is where the others start.
+/// A cell for a `static` whose value belongs to one process: every process changes its own copy,
+/// and what the main process stored before the fork is where the others start.
 ///
-/// It can be used without a lock because Kamailio runs a module's code in one thread per process; a module that
-/// started threads would break that, so it must not. Without the feature `host` every thread has its own value, so
-/// that tests may run in parallel.
+/// It can be used without a lock because Kamailio runs a module's code in one thread per process; a
+/// module that started threads would break that, so it must not. Without the feature `host` every
+/// thread has its own value, so that tests may run in parallel.
 pub struct Local<T: 'static> {
     init: fn() -> T,
     #[cfg(feature = "host")]
@@ -55,8 +55,9 @@ mod cell {
         value: UnsafeCell<Option<T>>,
     }
 
-    // SAFETY: Kamailio runs a module's code in one thread per process, and memory is private to the process after the
-    // fork, so no two threads reach the same cell. `busy` refuses the second entry of that one thread.
+    // SAFETY: Kamailio runs a module's code in one thread per process, and memory is private to the
+    // process after the fork, so no two threads reach the same cell. `busy` refuses the second
+    // entry of that one thread.
     unsafe impl<T> Sync for Cell<T> {}
 
     /// Gives the cell back even if the closure panics.
@@ -83,7 +84,8 @@ mod cell {
             }
             self.busy.store(true, Relaxed);
             let _busy = Busy(&self.busy);
-            // SAFETY: `busy` was clear and is set until this reference is gone, and there is one thread.
+            // SAFETY: `busy` was clear and is set until this reference is gone, and there is one
+            // thread.
             let value = unsafe { &mut *self.value.get() };
             f(value.get_or_insert_with(init))
         }

@@ -35,7 +35,8 @@ impl<'a> Arg<'a> {
         Self(Source::Text(text))
     }
 
-    /// What `ScriptFunction::resolve` made of a constant parameter. `None`: look up [`Arg::text`] instead.
+    /// What `ScriptFunction::resolve` made of a constant parameter. `None`: look up [`Arg::text`]
+    /// instead.
     #[inline]
     pub fn resolved(&self) -> Option<usize> {
         match self.0 {
@@ -66,7 +67,8 @@ impl<'a> Arg<'a> {
     }
 }
 
-/// The text of an argument. An evaluated one is a copy: the core's own would change under the next evaluation.
+/// The text of an argument. An evaluated one is a copy: the core's own would change under the next
+/// evaluation.
 #[derive(Clone, Debug)]
 pub struct Text<'a>(Storage<'a>);
 

@@ -21,7 +21,8 @@ pub(super) struct Fixed {
     original: *mut c_void,
 }
 
-/// Set when the fixups of the start are over: what comes later is the value of an expression like `"a" + $rU`.
+/// Set when the fixups of the start are over: what comes later is the value of an expression like
+/// `"a" + $rU`.
 static STARTED: AtomicBool = AtomicBool::new(false);
 
 /// Called when the server is about to fork.
@@ -31,8 +32,8 @@ pub(crate) fn started() {
 
 /// Puts a [`Fixed`] in place of the text.
 ///
-/// A text that an expression computed is never searched for variables (a caller could have written them), and an
-/// unknown one is no error: the function sees `resolved() == None`.
+/// A text that an expression computed is never searched for variables (a caller could have written
+/// them), and an unknown one is no error: the function sees `resolved() == None`.
 ///
 /// # Safety
 /// `*param` is a C string that lives until [`free`], or as long as the server.
@@ -48,7 +49,8 @@ pub(super) unsafe fn fix(
     let mut evaluate = std::ptr::null_mut();
     let mut word = None;
     if !running && text.to_bytes().contains(&b'$') {
-        // SAFETY: the core's own fixup for "a text with variables"; 1 is a parameter that it accepts.
+        // SAFETY: the core's own fixup for "a text with variables"; 1 is a parameter that it
+        // accepts.
         if unsafe { sys::fixup_spve_null(param, 1) } < 0 {
             return Err(format!(
                 "{text:?} has a variable that is unknown or misspelled"
