@@ -1,0 +1,47 @@
+# The targets that people type. Each installs what it needs first (scripts/setup.sh) and skips what is there; what a
+# target does stands in scripts/. `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+
+# No progress bars where nobody watches.
+export CARGO_TERM_PROGRESS_WHEN ?= $(shell [ -t 1 ] && echo auto || echo never)
+
+.PHONY: help setup build demo test check bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## install everything that the other targets need
+	@scripts/setup.sh
+
+build: ## build the module (kamscale.so) and the agent, optimized
+	@scripts/setup.sh build
+	cargo build --release -p kamscale-module
+	cargo build --release -p kamscale-agent
+	ln -sfn libkamscale.so $(TARGET)/release/kamscale.so
+	@echo "built: $(TARGET)/release/kamscale.so, kamscale-agent, kamscale"
+
+demo: ## play a conference-call day: real Kamailio, real calls, pools that grow and shrink (two minutes)
+	@scripts/setup.sh demo
+	@$(MAKE) build
+	cargo run --release -p kamscale-tests --bin demo
+
+test: ## run every test of the project
+	@scripts/setup.sh test
+	@scripts/run-tests.sh
+
+check: ## formatting, lints, docs, dependency and licence rules, the rules of the house
+	@scripts/setup.sh check
+	@scripts/check.sh
+
+bench: ## measure ours and the stock way in the same Kamailio, and print the figures
+	@scripts/setup.sh bench
+	@$(MAKE) build
+	cargo run --release -p kamscale-tests --bin bench
+
+clean: ## remove everything built, Kamailio's headers too
+	cargo clean
