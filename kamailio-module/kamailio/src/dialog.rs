@@ -63,7 +63,7 @@ pub fn bind(ended: fn(&AtomicUsize)) -> Result<(), Absent> {
     let load = export(c"load_dlg").ok_or(Absent)?;
     let manage = export(c"dlg_manage").ok_or(Absent)?;
     let mut binds = MaybeUninit::<sys::dlg_binds>::zeroed();
-    // SAFETY: the real type of load_dlg (modules/dialog/dlg_load.h); exports share one nominal type.
+    // SAFETY: the real type of load_dlg (modules/dialog/dlg_load.h); all exports share one.
     let load = unsafe { std::mem::transmute::<Manage, Load>(load) };
     // SAFETY: fills the table.
     let loaded = unsafe { load(binds.as_mut_ptr()) };
