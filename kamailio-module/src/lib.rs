@@ -1,1 +1,22 @@
-//! kamscale.so: counts demand per feature and picks pool members from shared memory
+//! kamscale.so: counts requests per feature and picks pool members from shared memory.
+//!
+//! The logic knows the server only through the traits of the `kamailio` crate, so all of it is
+//! tested without Kamailio; [`exports`] (feature `host`) puts it before the server. On the way of a
+//! request nothing here locks, waits, calls the system or allocates with the size of a pool.
+
+pub mod algorithm;
+pub mod calls;
+pub mod code;
+pub mod memory;
+pub mod pools_file;
+pub mod report;
+pub mod routing;
+pub mod selection;
+pub mod server;
+pub mod worker;
+
+#[cfg(feature = "host")]
+mod exports;
+
+#[cfg(all(test, not(feature = "host")))]
+mod tests;

@@ -99,6 +99,15 @@ impl DesiredReader {
         &self.table
     }
 
+    /// The agent's process and nanoseconds since its last sign of life; `None` without its file.
+    #[must_use]
+    pub fn agent(&self) -> Option<(u32, u64)> {
+        let header = &self.file.as_ref()?.get().header;
+        let beat = header.heartbeat_ns.load(Ordering::Acquire);
+        let age_ns = crate::clock::monotonic_ns().saturating_sub(beat);
+        Some((header.pid.load(Ordering::Relaxed), age_ns))
+    }
+
     /// Gives up the view and keeps the table.
     #[must_use]
     pub fn into_table(self) -> Table {

@@ -149,7 +149,13 @@ impl Table {
     /// The index of the pool of that name.
     #[must_use]
     pub fn pool_index(&self, name: &[u8]) -> Option<usize> {
-        let wanted = xxh3(name);
+        self.pool_index_by_hash(xxh3(name))
+            .filter(|i| self.pool(*i).is_some_and(|p| p.name() == name))
+    }
+
+    /// The index of the pool whose name has this hash ([`Pool::name_hash`]).
+    #[must_use]
+    pub fn pool_index_by_hash(&self, wanted: u64) -> Option<usize> {
         let (mut from, mut to) = (0, self.pool_count());
         while from < to {
             let middle = from.midpoint(to);
@@ -157,7 +163,7 @@ impl Table {
             match pool.record[0].cmp(&wanted) {
                 std::cmp::Ordering::Less => from = middle + 1,
                 std::cmp::Ordering::Greater => to = middle,
-                std::cmp::Ordering::Equal => return (pool.name() == name).then_some(middle),
+                std::cmp::Ordering::Equal => return Some(middle),
             }
         }
         None
@@ -210,6 +216,13 @@ impl<'a> Pool<'a> {
             low(self.record[1]),
             high(self.record[1]),
         )
+    }
+
+    /// [`xxh3`] of its name.
+    #[must_use]
+    #[inline]
+    pub fn name_hash(&self) -> u64 {
+        self.record[0]
     }
 
     /// Its row of pool counters.

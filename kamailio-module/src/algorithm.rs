@@ -1,0 +1,68 @@
+//! The algorithms by name. What each does stands in [`crate::selection`].
+
+/// How a member is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Algorithm {
+    /// Each active member in turn.
+    RoundRobin = 0,
+    /// Any active member.
+    Random = 1,
+    /// In proportion to the weights, evenly also over short runs.
+    Weight = 2,
+    /// The first usable one by falling priority.
+    Serial = 3,
+    /// The lowest load (calls against capacity); looks at every active member.
+    LeastCalls = 4,
+    /// The less loaded of two random ones ("power of two choices").
+    P2c = 5,
+    /// By a key: weighted, and a change moves only the keys that it must.
+    Hash = 6,
+}
+
+impl Algorithm {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::RoundRobin,
+        Self::Random,
+        Self::Weight,
+        Self::Serial,
+        Self::LeastCalls,
+        Self::P2c,
+        Self::Hash,
+    ];
+    /// What `ks_select_dst(pool)` uses.
+    pub const DEFAULT: Self = Self::RoundRobin;
+
+    /// Its name in the script.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RoundRobin => "round_robin",
+            Self::Random => "random",
+            Self::Weight => "weight",
+            Self::Serial => "serial",
+            Self::LeastCalls => "least_calls",
+            Self::P2c => "p2c",
+            Self::Hash => "hash",
+        }
+    }
+
+    /// The algorithm of that name.
+    #[must_use]
+    pub fn from_name(name: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|a| a.name().as_bytes() == name)
+    }
+
+    /// The algorithm of that number ([`Self::ALL`]).
+    #[must_use]
+    pub fn from_number(number: usize) -> Option<Self> {
+        Self::ALL.get(number).copied()
+    }
+
+    /// The names, for an error message.
+    #[must_use]
+    pub fn names() -> String {
+        Self::ALL.map(Self::name).join(", ")
+    }
+}

@@ -1,0 +1,227 @@
+//! Puts the logic before the server: the process's state, its life, and the tables of what the
+//! module exports. Every name here is public and stable.
+
+mod functions;
+mod parameters;
+mod remote;
+mod variables;
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use kamailio::module::{Module, Rank};
+use kamailio::process::Local;
+use kamailio::{counters, dialog, log, process, timer};
+use kamscale_shm::limits::MAX_PROCESSES;
+
+use crate::calls;
+use crate::routing;
+use crate::server::Server;
+use crate::worker::Worker;
+use functions::{
+    Count, IsActive, IsFromPool, MarkDst, Next, NextDomain, PoolExists, SelectDomain, SelectDst,
+};
+
+/// What all processes share; there from `init` on.
+static SERVER: OnceLock<Server> = OnceLock::new();
+/// What belongs to this process; there from `init` on.
+static WORKER: Local<Option<Worker>> = Local::new(|| None);
+/// Which desired file the timer process saw last.
+static DESIRED: Local<Option<(u64, u64)>> = Local::new(|| None);
+
+/// Runs `f` with the state of this process; `None` before `init`.
+#[inline]
+fn with<R>(f: impl FnOnce(&'static Server, &mut Worker) -> R) -> Option<R> {
+    let server = SERVER.get()?;
+    WORKER.with(|worker| worker.as_mut().map(|worker| f(server, worker)))
+}
+
+struct Kamscale;
+
+impl Module for Kamscale {
+    const NAME: &'static std::ffi::CStr = c"kamscale";
+
+    fn init() -> Result<(), String> {
+        let (server, table) = Server::start(parameters::settings())?;
+        let server = SERVER.get_or_init(|| server);
+        let found = server.observed.look_for_desired(None);
+        DESIRED.with(|seen| *seen = found);
+        WORKER.with(|worker| *worker = Some(Worker::new(server, table)));
+        let tracked = dialog::bind(ended);
+        if let Err(why) = tracked {
+            log::warning(format_args!(
+                "{why}: calls per member are not counted, least_calls and p2c see none, and an \
+                 agent removes nothing (load dialog.so before kamscale.so)"
+            ));
+        }
+        let flag = u32::from(tracked.is_ok());
+        server
+            .observed
+            .server()
+            .calls_tracked
+            .store(flag, Ordering::Relaxed);
+        register_counters(server)?;
+        server.observed.beat(routing::now());
+        timer::every_second(every_second).map_err(|e| e.to_string())
+    }
+
+    fn child_init(rank: Rank) -> Result<(), String> {
+        let number = match rank {
+            Rank::Init => return fits(process::count()),
+            Rank::Main | Rank::AfterChildren => 0,
+            Rank::Timer => -1,
+            Rank::Rpc => -2,
+            Rank::TcpMain => -4,
+            Rank::Worker(number) | Rank::Other(number) => number,
+        };
+        with(|server, worker| worker.enter(server, number));
+        Ok(())
+    }
+
+    fn destroy() {
+        if let Some(server) = SERVER.get() {
+            server.observed.close();
+        }
+    }
+}
+
+fn fits(processes: usize) -> Result<(), String> {
+    if processes > MAX_PROCESSES {
+        return Err(format!(
+            "Kamailio has {processes} processes, kamscale counts for at most {MAX_PROCESSES}: \
+             lower children or the number of listen addresses"
+        ));
+    }
+    if let Some(server) = SERVER.get() {
+        let count = u32::try_from(processes).unwrap_or(0);
+        server
+            .observed
+            .server()
+            .processes
+            .store(count, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// The end of a dialog, in whichever process it is seen.
+fn ended(word: &AtomicUsize) {
+    if let Some(server) = SERVER.get() {
+        calls::end(&server.observed, word);
+    }
+}
+
+fn every_second() {
+    let Some(server) = SERVER.get() else { return };
+    server.observed.beat(routing::now());
+    DESIRED.with(|seen| *seen = server.observed.look_for_desired(*seen));
+}
+
+/// Counters that Kamailio's own statistics show, group `kamscale`.
+fn register_counters(server: &Server) -> Result<(), String> {
+    const GROUP: &str = "kamscale";
+    for (index, name) in server.settings.features.iter().enumerate() {
+        let doc = format!("requests of the feature {name}");
+        counters::register(GROUP, &format!("requests-{name}"), &doc, requests, index)?;
+    }
+    let total = |name, doc, read| counters::register(GROUP, name, doc, read, 0);
+    total("selected", "selections that found a member", |_| {
+        pool_total(true)
+    })?;
+    total("refused", "selections that found none", |_| {
+        pool_total(false)
+    })?;
+    total("tables-applied", "tables that processes put to use", |_| {
+        tables(true)
+    })?;
+    total("tables-rejected", "tables that processes refused", |_| {
+        tables(false)
+    })
+}
+
+fn requests(feature: usize) -> i64 {
+    SERVER.get().map_or(0, |s| {
+        i64::try_from(s.observed.requests(feature)).unwrap_or(i64::MAX)
+    })
+}
+
+fn pool_total(selected: bool) -> i64 {
+    let Some(server) = SERVER.get() else { return 0 };
+    let rows = server.observed.processes().flat_map(|(_, row)| &row.pools);
+    let of = |c: &kamscale_shm::layout::PoolCounts| {
+        if selected { &c.selected } else { &c.refused }.load(Ordering::Relaxed)
+    };
+    i64::try_from(rows.map(of).sum::<u64>()).unwrap_or(i64::MAX)
+}
+
+fn tables(applied: bool) -> i64 {
+    let Some(server) = SERVER.get() else { return 0 };
+    let of = |(_, row): (usize, &kamscale_shm::layout::ProcessRow)| {
+        if applied { &row.applied } else { &row.rejected }.load(Ordering::Relaxed)
+    };
+    i64::try_from(server.observed.processes().map(of).sum::<u64>()).unwrap_or(i64::MAX)
+}
+
+kamailio::module! {
+    Kamscale;
+    functions: [
+        kamailio::script::function::<Count>(),
+        kamailio::script::function::<SelectDst<1>>(),
+        kamailio::script::function::<SelectDst<2>>(),
+        kamailio::script::function::<SelectDst<3>>(),
+        kamailio::script::function::<SelectDomain<1>>(),
+        kamailio::script::function::<SelectDomain<2>>(),
+        kamailio::script::function::<SelectDomain<3>>(),
+        kamailio::script::function::<Next>(),
+        kamailio::script::function::<NextDomain>(),
+        kamailio::script::function::<MarkDst<0>>(),
+        kamailio::script::function::<MarkDst<1>>(),
+        kamailio::script::function::<IsFromPool<0>>(),
+        kamailio::script::function::<IsFromPool<1>>(),
+        kamailio::script::function::<PoolExists>(),
+        kamailio::script::function::<IsActive<1>>(),
+        kamailio::script::function::<IsActive<2>>(),
+    ];
+    kemi: [
+        kamailio::kemi::function::<Count>(c"ks_count"),
+        kamailio::kemi::function::<SelectDst<1>>(c"ks_select_dst"),
+        kamailio::kemi::function::<SelectDst<2>>(c"ks_select_dst_alg"),
+        kamailio::kemi::function::<SelectDst<3>>(c"ks_select_dst_key"),
+        kamailio::kemi::function::<SelectDomain<1>>(c"ks_select_domain"),
+        kamailio::kemi::function::<SelectDomain<2>>(c"ks_select_domain_alg"),
+        kamailio::kemi::function::<SelectDomain<3>>(c"ks_select_domain_key"),
+        kamailio::kemi::function::<Next>(c"ks_next_dst"),
+        kamailio::kemi::function::<NextDomain>(c"ks_next_domain"),
+        kamailio::kemi::function::<MarkDst<0>>(c"ks_mark_dst"),
+        kamailio::kemi::function::<MarkDst<1>>(c"ks_mark_dst_state"),
+        kamailio::kemi::function::<IsFromPool<0>>(c"ks_is_from_any_pool"),
+        kamailio::kemi::function::<IsFromPool<1>>(c"ks_is_from_pool"),
+        kamailio::kemi::function::<PoolExists>(c"ks_pool_exists"),
+        kamailio::kemi::function::<IsActive<1>>(c"ks_is_active"),
+        kamailio::kemi::function::<IsActive<2>>(c"ks_is_active_uri"),
+    ];
+    parameters: [
+        kamailio::parameter::text(c"shm_dir", parameters::shm_dir),
+        kamailio::parameter::text(c"instance", parameters::instance),
+        kamailio::parameter::text(c"feature", parameters::feature),
+        kamailio::parameter::text(c"pools_file", parameters::pools_file),
+        kamailio::parameter::int(c"failover", &parameters::FAILOVER),
+        kamailio::parameter::int(c"mark_down_s", &parameters::MARK_DOWN_S),
+    ];
+    commands: [
+        kamailio::rpc::command::<remote::Status>(),
+        kamailio::rpc::command::<remote::Features>(),
+        kamailio::rpc::command::<remote::Pools>(),
+        kamailio::rpc::command::<remote::Members>(),
+        kamailio::rpc::command::<remote::SetState>(),
+        kamailio::rpc::command::<remote::Workers>(),
+    ];
+    variables: [
+        kamailio::pv::plain::<variables::Member>(),
+        kamailio::pv::plain::<variables::Pool>(),
+        kamailio::pv::plain::<variables::Generation>(),
+        kamailio::pv::with_inner::<variables::Calls>(),
+        kamailio::pv::with_inner::<variables::Capacity>(),
+        kamailio::pv::with_inner::<variables::Active>(),
+        kamailio::pv::with_inner::<variables::Requests>(),
+    ];
+}

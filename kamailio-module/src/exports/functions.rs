@@ -1,0 +1,290 @@
+//! The script functions: their names, how constant parameters are checked at the start, and which
+//! logic they run.
+
+use std::ffi::CStr;
+
+use kamailio::SipMessage;
+use kamailio::log;
+use kamailio::script::{Arg, ScriptFunction, Text};
+
+use super::with;
+use crate::algorithm::Algorithm;
+use crate::code;
+use crate::routing::{self, Choice, Mark, Target};
+use crate::worker::PoolName;
+
+/// Checks a feature's name, at the start or (for a computed one) at the call.
+fn known_feature(name: &str) -> Result<usize, String> {
+    with(|server, _| server.feature(name.as_bytes()))
+        .flatten()
+        .ok_or_else(|| {
+            let declared = super::parameters::features().join(", ");
+            format!(
+                "no feature {name:?} is declared (modparam(\"kamscale\", \"feature\", {name:?})); \
+             declared: {declared}"
+            )
+        })
+}
+
+/// A pool's name is an error at the start only where no agent can bring the pool later.
+fn known_pool(name: &str) -> Result<usize, String> {
+    if !kamscale_shm::spec::is_name(name) {
+        return Err(format!("{name:?} cannot be a pool's name"));
+    }
+    with(|server, worker| {
+        let number = worker.learn_pool(name);
+        if worker.pool(PoolName::Known(number)).is_some() {
+            return Ok(number);
+        }
+        if server.settings.pools_file.is_some() {
+            let pools = worker
+                .table()
+                .pools()
+                .map(|p| String::from_utf8_lossy(p.name()).into_owned());
+            let known = pools.collect::<Vec<_>>().join(", ");
+            return Err(format!(
+                "no pool {name:?} in pools_file; there are: {known}"
+            ));
+        }
+        log::notice(format_args!(
+            "pool {name} is not published yet: until then its requests get -2"
+        ));
+        Ok(number)
+    })
+    .unwrap_or_else(|| Err("the module is not initialized".to_owned()))
+}
+
+fn known_algorithm(name: &str) -> Result<usize, String> {
+    Algorithm::from_name(name.as_bytes())
+        .map(|a| a as usize)
+        .ok_or_else(|| format!("no algorithm {name:?}; there are: {}", Algorithm::names()))
+}
+
+/// A pool parameter at the call: a number if it is constant, else its text.
+macro_rules! pool_name {
+    ($arg:expr, $msg:expr, $text:ident) => {
+        match $arg.resolved() {
+            Some(number) => PoolName::Known(number),
+            None => {
+                let Some(text) = $arg.text($msg) else {
+                    return code::BAD_PARAMETER;
+                };
+                $text = text;
+                PoolName::Text(&$text)
+            }
+        }
+    };
+}
+
+/// `ks_count(feature)`
+pub(super) struct Count;
+
+impl ScriptFunction for Count {
+    const NAME: &'static CStr = c"ks_count";
+    const ARITY: usize = 1;
+
+    fn resolve(_: usize, text: &str) -> Result<usize, String> {
+        known_feature(text)
+    }
+
+    fn call(msg: &mut SipMessage<'_>, args: &[Arg<'_>]) -> i32 {
+        let feature = match args[0].resolved() {
+            Some(feature) => feature,
+            None => {
+                let text = args[0].text(msg);
+                let found = with(|server, _| server.feature(text.as_deref()?)).flatten();
+                let Some(feature) = found else {
+                    return code::BAD_PARAMETER;
+                };
+                feature
+            }
+        };
+        with(|server, worker| routing::count(server, worker, feature)).unwrap_or(code::FAILED)
+    }
+}
+
+fn resolve_choice(n: usize, text: &str) -> Result<usize, String> {
+    match n {
+        1 => known_pool(text),
+        2 => known_algorithm(text),
+        _ => Ok(0),
+    }
+}
+
+fn select(msg: &mut SipMessage<'_>, args: &[Arg<'_>], target: Target) -> i32 {
+    let pool_text: Text<'_>;
+    let pool = pool_name!(args[0], msg, pool_text);
+    let algorithm = match args.get(1) {
+        None => Some(Algorithm::DEFAULT),
+        Some(arg) => match arg.resolved() {
+            Some(number) => Algorithm::from_number(number),
+            None => arg.text(msg).and_then(|t| Algorithm::from_name(&t)),
+        },
+    };
+    let Some(algorithm) = algorithm else {
+        return code::BAD_PARAMETER;
+    };
+    let key = match args.get(2) {
+        Some(arg) if algorithm == Algorithm::Hash => match arg.text(msg) {
+            Some(text) => Some(text),
+            None => return code::BAD_PARAMETER,
+        },
+        _ => None,
+    };
+    let choice = Choice {
+        pool,
+        algorithm,
+        key: key.as_deref(),
+        target,
+    };
+    with(|server, worker| routing::select(server, worker, msg, &choice)).unwrap_or(code::FAILED)
+}
+
+/// `ks_select_dst(pool [, algorithm [, key]])`
+pub(super) struct SelectDst<const ARITY: usize>;
+
+impl<const N: usize> ScriptFunction for SelectDst<N> {
+    const NAME: &'static CStr = c"ks_select_dst";
+    const ARITY: usize = N;
+
+    fn resolve(n: usize, text: &str) -> Result<usize, String> {
+        resolve_choice(n, text)
+    }
+
+    fn call(msg: &mut SipMessage<'_>, args: &[Arg<'_>]) -> i32 {
+        select(msg, args, Target::Destination)
+    }
+}
+
+/// `ks_select_domain(pool [, algorithm [, key]])`
+pub(super) struct SelectDomain<const ARITY: usize>;
+
+impl<const N: usize> ScriptFunction for SelectDomain<N> {
+    const NAME: &'static CStr = c"ks_select_domain";
+    const ARITY: usize = N;
+
+    fn resolve(n: usize, text: &str) -> Result<usize, String> {
+        resolve_choice(n, text)
+    }
+
+    fn call(msg: &mut SipMessage<'_>, args: &[Arg<'_>]) -> i32 {
+        select(msg, args, Target::Domain)
+    }
+}
+
+/// `ks_next_dst()`
+pub(super) struct Next;
+
+impl ScriptFunction for Next {
+    const NAME: &'static CStr = c"ks_next_dst";
+    const ARITY: usize = 0;
+
+    fn call(msg: &mut SipMessage<'_>, _: &[Arg<'_>]) -> i32 {
+        with(|server, worker| routing::next(server, worker, msg, Target::Destination))
+            .unwrap_or(code::FAILED)
+    }
+}
+
+/// `ks_next_domain()`
+pub(super) struct NextDomain;
+
+impl ScriptFunction for NextDomain {
+    const NAME: &'static CStr = c"ks_next_domain";
+    const ARITY: usize = 0;
+
+    fn call(msg: &mut SipMessage<'_>, _: &[Arg<'_>]) -> i32 {
+        with(|server, worker| routing::next(server, worker, msg, Target::Domain))
+            .unwrap_or(code::FAILED)
+    }
+}
+
+/// `ks_mark_dst([state])`
+pub(super) struct MarkDst<const ARITY: usize>;
+
+impl<const N: usize> ScriptFunction for MarkDst<N> {
+    const NAME: &'static CStr = c"ks_mark_dst";
+    const ARITY: usize = N;
+
+    fn resolve(_: usize, text: &str) -> Result<usize, String> {
+        match Mark::from_name(text.as_bytes()) {
+            Some(mark) => Ok(mark as usize),
+            None => Err(format!("no state {text:?}; there are: down, up")),
+        }
+    }
+
+    fn call(msg: &mut SipMessage<'_>, args: &[Arg<'_>]) -> i32 {
+        let mark = match args.first() {
+            None => Some(Mark::Down),
+            Some(arg) => arg.text(msg).and_then(|t| Mark::from_name(&t)),
+        };
+        let Some(mark) = mark else {
+            return code::BAD_PARAMETER;
+        };
+        with(|server, worker| routing::mark(server, worker, msg, mark)).unwrap_or(code::FAILED)
+    }
+}
+
+/// `ks_is_from_pool([pool])`
+pub(super) struct IsFromPool<const ARITY: usize>;
+
+impl<const N: usize> ScriptFunction for IsFromPool<N> {
+    const NAME: &'static CStr = c"ks_is_from_pool";
+    const ARITY: usize = N;
+
+    fn resolve(_: usize, text: &str) -> Result<usize, String> {
+        known_pool(text)
+    }
+
+    fn call(msg: &mut SipMessage<'_>, args: &[Arg<'_>]) -> i32 {
+        let text: Text<'_>;
+        let pool = match args.first() {
+            None => None,
+            Some(arg) => Some(pool_name!(arg, msg, text)),
+        };
+        with(|server, worker| routing::is_from_pool(server, worker, msg, pool))
+            .unwrap_or(code::FAILED)
+    }
+}
+
+/// `ks_pool_exists(pool)`
+pub(super) struct PoolExists;
+
+impl ScriptFunction for PoolExists {
+    const NAME: &'static CStr = c"ks_pool_exists";
+    const ARITY: usize = 1;
+
+    /// A test for a pool that is not there is no mistake.
+    fn resolve(_: usize, text: &str) -> Result<usize, String> {
+        with(|_, worker| worker.learn_pool(text)).ok_or_else(|| "too early".to_owned())
+    }
+
+    fn call(msg: &mut SipMessage<'_>, args: &[Arg<'_>]) -> i32 {
+        let text: Text<'_>;
+        let pool = pool_name!(args[0], msg, text);
+        with(|server, worker| routing::pool_exists(server, worker, pool)).unwrap_or(code::FAILED)
+    }
+}
+
+/// `ks_is_active(pool [, uri])`
+pub(super) struct IsActive<const ARITY: usize>;
+
+impl<const N: usize> ScriptFunction for IsActive<N> {
+    const NAME: &'static CStr = c"ks_is_active";
+    const ARITY: usize = N;
+
+    fn resolve(n: usize, text: &str) -> Result<usize, String> {
+        if n == 1 { known_pool(text) } else { Ok(0) }
+    }
+
+    fn call(msg: &mut SipMessage<'_>, args: &[Arg<'_>]) -> i32 {
+        let text: Text<'_>;
+        let pool = pool_name!(args[0], msg, text);
+        let uri = args.get(1).map(|arg| arg.text(msg));
+        if matches!(uri, Some(None)) {
+            return code::BAD_PARAMETER;
+        }
+        let uri = uri.flatten();
+        with(|server, worker| routing::is_active(server, worker, pool, uri.as_deref()))
+            .unwrap_or(code::FAILED)
+    }
+}

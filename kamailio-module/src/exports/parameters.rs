@@ -1,0 +1,64 @@
+//! modparam(): collected while the configuration is read, used by `init`. Nothing is touched here:
+//! `kamailio -c` runs this code, too.
+
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use kamailio::process::Local;
+
+use crate::server::Settings;
+
+static SETTINGS: Local<Settings> = Local::new(Settings::default);
+/// `failover`: 0 saves the memory of the transaction where `ks_next_dst()` is never used.
+pub(super) static FAILOVER: AtomicI32 = AtomicI32::new(1);
+/// `mark_down_s`: how long `ks_mark_dst("down")` lasts.
+pub(super) static MARK_DOWN_S: AtomicI32 = AtomicI32::new(30);
+
+/// What was set.
+pub(super) fn settings() -> Settings {
+    let mut settings = SETTINGS.with(|s| s.clone());
+    settings.failover = FAILOVER.load(Ordering::Relaxed) != 0;
+    settings.mark_down_s = u64::try_from(MARK_DOWN_S.load(Ordering::Relaxed)).unwrap_or(0);
+    settings
+}
+
+/// The declared features.
+pub(super) fn features() -> Vec<String> {
+    SETTINGS.with(|s| s.features.clone())
+}
+
+fn not_empty(value: &str) -> Result<&str, String> {
+    if value.is_empty() {
+        Err("must not be empty".to_owned())
+    } else {
+        Ok(value)
+    }
+}
+
+pub(super) fn shm_dir(value: &str) -> Result<(), String> {
+    let dir = std::path::PathBuf::from(not_empty(value)?);
+    if !dir.is_absolute() {
+        return Err("shm_dir must be an absolute path: a daemon runs in /".to_owned());
+    }
+    SETTINGS.with(|s| s.shm_dir = dir);
+    Ok(())
+}
+
+pub(super) fn instance(value: &str) -> Result<(), String> {
+    let name = not_empty(value)?.to_owned();
+    SETTINGS.with(|s| s.instance = name);
+    Ok(())
+}
+
+pub(super) fn feature(value: &str) -> Result<(), String> {
+    let mut all = features();
+    all.push(value.to_owned());
+    kamscale_shm::Observed::check_features(&all).map_err(|e| e.to_string())?;
+    SETTINGS.with(|s| s.features = all);
+    Ok(())
+}
+
+pub(super) fn pools_file(value: &str) -> Result<(), String> {
+    let path = std::path::PathBuf::from(not_empty(value)?);
+    SETTINGS.with(|s| s.pools_file = Some(path));
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! The RPC commands: their names and which report they give.
+
+use std::ffi::CStr;
+
+use kamailio::rpc::{Args, Fault, RpcCommand, Value};
+
+use super::with;
+use crate::report;
+use crate::server::Server;
+use crate::worker::Worker;
+
+fn answer(
+    f: impl FnOnce(&'static Server, &mut Worker) -> Result<Value, Fault>,
+) -> Result<Value, Fault> {
+    with(f).unwrap_or_else(|| Err(Fault::internal("the module is not initialized")))
+}
+
+/// `kamscale.status`
+pub(super) struct Status;
+
+impl RpcCommand for Status {
+    const NAME: &'static CStr = c"kamscale.status";
+    const DOC: &'static CStr = c"Table in use, agent, and what was applied or refused";
+
+    fn run(_: &mut Args<'_>) -> Result<Value, Fault> {
+        answer(|server, worker| Ok(report::status(server, worker)))
+    }
+}
+
+/// `kamscale.features`
+pub(super) struct Features;
+
+impl RpcCommand for Features {
+    const NAME: &'static CStr = c"kamscale.features";
+    const DOC: &'static CStr = c"Requests per feature since the start";
+    const ARRAY: bool = true;
+
+    fn run(_: &mut Args<'_>) -> Result<Value, Fault> {
+        answer(|server, _| Ok(report::features(server)))
+    }
+}
+
+/// `kamscale.pools`
+pub(super) struct Pools;
+
+impl RpcCommand for Pools {
+    const NAME: &'static CStr = c"kamscale.pools";
+    const DOC: &'static CStr = c"Pools with members, calls, capacity and selections";
+    const ARRAY: bool = true;
+
+    fn run(_: &mut Args<'_>) -> Result<Value, Fault> {
+        answer(|server, worker| Ok(report::pools(server, worker)))
+    }
+}
+
+/// `kamscale.members POOL`
+pub(super) struct Members;
+
+impl RpcCommand for Members {
+    const NAME: &'static CStr = c"kamscale.members";
+    const DOC: &'static CStr = c"Members of a pool with state, calls and capacity; parameter: POOL";
+    const ARRAY: bool = true;
+
+    fn run(args: &mut Args<'_>) -> Result<Value, Fault> {
+        answer(|server, worker| report::members(server, worker, args))
+    }
+}
+
+/// `kamscale.set_state POOL MEMBER STATE`
+pub(super) struct SetState;
+
+impl RpcCommand for SetState {
+    const NAME: &'static CStr = c"kamscale.set_state";
+    const DOC: &'static CStr =
+        c"The operator's word on a member; parameters: POOL MEMBER draining|disabled|active";
+
+    fn run(args: &mut Args<'_>) -> Result<Value, Fault> {
+        answer(|server, worker| report::set_state(server, worker, args))
+    }
+}
+
+/// `kamscale.workers`
+pub(super) struct Workers;
+
+impl RpcCommand for Workers {
+    const NAME: &'static CStr = c"kamscale.workers";
+    const DOC: &'static CStr = c"Which generation each process uses, and since when";
+    const ARRAY: bool = true;
+
+    fn run(_: &mut Args<'_>) -> Result<Value, Fault> {
+        answer(|server, _| Ok(report::workers(server)))
+    }
+}

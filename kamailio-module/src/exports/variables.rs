@@ -1,0 +1,168 @@
+//! The pseudo-variables: what was selected for this request, and what a pool carries.
+
+use std::borrow::Cow;
+use std::ffi::CStr;
+
+use kamailio::SipMessage;
+use kamailio::process::Local;
+use kamailio::pv::{PseudoVariable, Value};
+
+use super::with;
+use crate::report;
+use crate::routing;
+use crate::server::Server;
+use crate::worker::PoolName;
+
+/// Names in parentheses: they are read before anything is initialized.
+static NAMES: Local<Vec<String>> = Local::new(Vec::new);
+
+fn learn(inner: &str) -> Result<usize, String> {
+    if !kamscale_shm::spec::is_name(inner) {
+        return Err("use a constant name of A-Z a-z 0-9 _ . -".to_owned());
+    }
+    Ok(NAMES.with(|names| {
+        names.push(inner.to_owned());
+        names.len() - 1
+    }))
+}
+
+fn text(bytes: &[u8]) -> Value {
+    Value::Text(Cow::Owned(String::from_utf8_lossy(bytes).into_owned()))
+}
+
+fn int(number: impl TryInto<i64>) -> Value {
+    Value::Int(number.try_into().unwrap_or(i64::MAX))
+}
+
+/// A number of the named pool; `$null` if it is not in the table.
+fn of_pool(word: usize, f: impl FnOnce(&Server, kamscale_shm::Pool<'_>) -> Value) -> Value {
+    let name = NAMES
+        .with(|names| names.get(word).cloned())
+        .unwrap_or_default();
+    with(|server, worker| {
+        worker.refresh(server);
+        let pool = worker
+            .pool(PoolName::Text(name.as_bytes()))
+            .map(|(pool, _)| pool);
+        pool.map_or(Value::Null, |pool| f(server, pool))
+    })
+    .unwrap_or(Value::Null)
+}
+
+/// The member or the pool of the last selection for this request.
+fn used(msg: &mut SipMessage<'_>, member: bool) -> Value {
+    let Some(memory) = routing::recall(msg) else {
+        return Value::Null;
+    };
+    with(|server, worker| {
+        routing::with_used(server, worker, &memory, |_, pool, used| {
+            text(if member { used.name() } else { pool.name() })
+        })
+    })
+    .flatten()
+    .unwrap_or(Value::Null)
+}
+
+/// `$ks_member`: the member that was selected last for this request.
+pub(super) struct Member;
+
+impl PseudoVariable for Member {
+    const NAME: &'static CStr = c"ks_member";
+
+    fn get(msg: &mut SipMessage<'_>, _: usize) -> Value {
+        used(msg, true)
+    }
+}
+
+/// `$ks_pool`: its pool.
+pub(super) struct Pool;
+
+impl PseudoVariable for Pool {
+    const NAME: &'static CStr = c"ks_pool";
+
+    fn get(msg: &mut SipMessage<'_>, _: usize) -> Value {
+        used(msg, false)
+    }
+}
+
+/// `$ks_generation`: the generation that this process uses.
+pub(super) struct Generation;
+
+impl PseudoVariable for Generation {
+    const NAME: &'static CStr = c"ks_generation";
+
+    fn get(_: &mut SipMessage<'_>, _: usize) -> Value {
+        with(|server, worker| {
+            worker.refresh(server);
+            int(worker.table().generation())
+        })
+        .unwrap_or(Value::Null)
+    }
+}
+
+/// `$ks_calls(pool)`: calls that the pool carries now.
+pub(super) struct Calls;
+
+impl PseudoVariable for Calls {
+    const NAME: &'static CStr = c"ks_calls";
+
+    fn parse(inner: &str) -> Result<usize, String> {
+        learn(inner)
+    }
+
+    fn get(_: &mut SipMessage<'_>, word: usize) -> Value {
+        of_pool(word, |server, pool| int(report::calls(server, &pool)))
+    }
+}
+
+/// `$ks_capacity(pool)`: calls that its active members may carry.
+pub(super) struct Capacity;
+
+impl PseudoVariable for Capacity {
+    const NAME: &'static CStr = c"ks_capacity";
+
+    fn parse(inner: &str) -> Result<usize, String> {
+        learn(inner)
+    }
+
+    fn get(_: &mut SipMessage<'_>, word: usize) -> Value {
+        of_pool(word, |_, pool| int(pool.capacity()))
+    }
+}
+
+/// `$ks_active(pool)`: how many active members it has.
+pub(super) struct Active;
+
+impl PseudoVariable for Active {
+    const NAME: &'static CStr = c"ks_active";
+
+    fn parse(inner: &str) -> Result<usize, String> {
+        learn(inner)
+    }
+
+    fn get(_: &mut SipMessage<'_>, word: usize) -> Value {
+        of_pool(word, |_, pool| int(pool.active_len()))
+    }
+}
+
+/// `$ks_requests(feature)`: requests of a feature since the start.
+pub(super) struct Requests;
+
+impl PseudoVariable for Requests {
+    const NAME: &'static CStr = c"ks_requests";
+
+    fn parse(inner: &str) -> Result<usize, String> {
+        learn(inner)
+    }
+
+    fn get(_: &mut SipMessage<'_>, word: usize) -> Value {
+        let name = NAMES
+            .with(|names| names.get(word).cloned())
+            .unwrap_or_default();
+        with(|server, _| {
+            let feature = server.feature(name.as_bytes());
+            feature.map_or(Value::Null, |f| int(server.observed.requests(f)))
+        })
+        .unwrap_or(Value::Null)
+    }
+}

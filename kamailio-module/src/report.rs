@@ -1,0 +1,253 @@
+//! What the RPC commands answer, and the one thing an operator may change: a member's state.
+
+use std::sync::atomic::Ordering;
+
+use kamailio::rpc::{Args, Fault, Value};
+use kamscale_shm::layout::ProcessRow;
+use kamscale_shm::{DesiredState, Member, Pool, clock};
+
+use crate::routing::now;
+use crate::selection::Usable;
+use crate::server::Server;
+use crate::worker::Worker;
+
+fn int(number: impl TryInto<i64>) -> Value {
+    Value::Int(number.try_into().unwrap_or(i64::MAX))
+}
+
+fn text(bytes: &[u8]) -> Value {
+    Value::Text(String::from_utf8_lossy(bytes).into_owned())
+}
+
+fn word(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+/// `kamscale.status`
+pub fn status(server: &Server, worker: &mut Worker) -> Value {
+    worker.refresh(server);
+    let row = server.observed.server();
+    let tracked = row.calls_tracked.load(Ordering::Relaxed) != 0;
+    let agent = worker.agent();
+    let total = |of: fn(&ProcessRow) -> u64| -> u64 {
+        server.observed.processes().map(|(_, r)| of(r)).sum()
+    };
+    let table = worker.table();
+    Value::Struct(vec![
+        (c"version", word(env!("CARGO_PKG_VERSION"))),
+        (c"instance", word(&server.settings.instance)),
+        (c"uptime_s", int(server.uptime_s())),
+        (c"generation", int(table.generation())),
+        (c"pools", int(table.pool_count())),
+        (c"members", int(table.member_count())),
+        (c"features", int(server.settings.features.len())),
+        (c"processes", int(row.processes.load(Ordering::Relaxed))),
+        (
+            c"calls_tracked",
+            word(if tracked {
+                "yes"
+            } else {
+                "no (load the dialog module first)"
+            }),
+        ),
+        (c"agent_pid", int(agent.map_or(0, |a| a.0))),
+        (
+            c"agent_age_ms",
+            agent.map_or(word("no agent yet"), |a| int(a.1 / 1_000_000)),
+        ),
+        (
+            c"tables_applied",
+            int(total(|r| r.applied.load(Ordering::Relaxed))),
+        ),
+        (
+            c"tables_rejected",
+            int(total(|r| r.rejected.load(Ordering::Relaxed))),
+        ),
+        (
+            c"tables_torn",
+            int(total(|r| r.torn.load(Ordering::Relaxed))),
+        ),
+    ])
+}
+
+/// `kamscale.features`
+pub fn features(server: &Server) -> Value {
+    let one = |(index, name): (usize, &String)| {
+        Value::Struct(vec![
+            (c"feature", word(name)),
+            (c"requests", int(server.observed.requests(index))),
+        ])
+    };
+    Value::List(
+        server
+            .settings
+            .features
+            .iter()
+            .enumerate()
+            .map(one)
+            .collect(),
+    )
+}
+
+/// `kamscale.pools`
+pub fn pools(server: &Server, worker: &mut Worker) -> Value {
+    worker.refresh(server);
+    let one = |pool: Pool<'_>| {
+        let (selected, refused) = server.observed.selections(pool.slot());
+        let usable = Usable {
+            observed: &server.observed,
+            uptime_s: now(),
+            tried: &[],
+        };
+        let takes = pool
+            .members()
+            .filter(|m| m.is_active() && usable.is(m))
+            .count();
+        Value::Struct(vec![
+            (c"pool", text(pool.name())),
+            (c"members", int(pool.len())),
+            (c"active", int(pool.active_len())),
+            (c"usable", int(takes)),
+            (c"calls", int(calls(server, &pool))),
+            (c"capacity", int(pool.capacity())),
+            (c"selected", int(selected)),
+            (c"refused", int(refused)),
+            (c"hash_bits", int(pool.hash_bits())),
+        ])
+    };
+    Value::List(worker.table().pools().map(one).collect())
+}
+
+/// Calls on all members of a pool.
+pub fn calls(server: &Server, pool: &Pool<'_>) -> u64 {
+    pool.members()
+        .filter_map(|m| {
+            Some(u64::from(
+                server.observed.member(m.slot())?.calls_of(m.id()),
+            ))
+        })
+        .sum()
+}
+
+/// `kamscale.members POOL`
+///
+/// # Errors
+/// 400 without a pool, 404 for one that is not there.
+pub fn members(server: &Server, worker: &mut Worker, args: &mut Args<'_>) -> Result<Value, Fault> {
+    let name = args.required("POOL")?;
+    worker.refresh(server);
+    let pool = find_pool(worker, &name)?;
+    Ok(Value::List(
+        pool.members().map(|m| member(server, &m)).collect(),
+    ))
+}
+
+fn find_pool<'a>(worker: &'a Worker, name: &str) -> Result<Pool<'a>, Fault> {
+    let table = worker.table();
+    let found = table
+        .pool_index(name.as_bytes())
+        .and_then(|i| table.pool(i));
+    found.ok_or_else(|| Fault {
+        code: 404,
+        text: format!("no pool {name}; `kamscale.pools` lists them"),
+    })
+}
+
+fn member(server: &Server, member: &Member<'_>) -> Value {
+    let usable = Usable {
+        observed: &server.observed,
+        uptime_s: now(),
+        tried: &[],
+    };
+    let row = server.observed.member(member.slot());
+    let (calls, failures, by_operator) = row.map_or((0, 0, None), |row| {
+        let failures = if row.is_of(member.id()) {
+            row.failures.load(Ordering::Relaxed)
+        } else {
+            0
+        };
+        (
+            row.calls_of(member.id()),
+            failures,
+            row.override_of(member.id()),
+        )
+    });
+    let takes = member.is_active() && usable.is(member);
+    Value::Struct(vec![
+        (c"member", text(member.name())),
+        (c"uri", text(member.uri())),
+        (c"state", word(member.state().name())),
+        (
+            c"override",
+            word(by_operator.map_or("none", DesiredState::name)),
+        ),
+        (c"usable", word(if takes { "yes" } else { "no" })),
+        (c"calls", int(calls)),
+        (c"capacity", int(member.capacity())),
+        (c"weight", int(member.weight())),
+        (c"priority", int(member.priority())),
+        (c"failures", int(failures)),
+        (c"slot", int(member.slot())),
+    ])
+}
+
+/// `kamscale.set_state POOL MEMBER STATE`
+///
+/// # Errors
+/// 400 for a state that cannot be set, 404 for a pool or member that is not there.
+pub fn set_state(
+    server: &Server,
+    worker: &mut Worker,
+    args: &mut Args<'_>,
+) -> Result<Value, Fault> {
+    let (pool_name, name) = (args.required("POOL")?, args.required("MEMBER")?);
+    let state = match args.required("STATE")?.as_str() {
+        "active" => None,
+        "draining" => Some(DesiredState::Draining),
+        "disabled" => Some(DesiredState::Disabled),
+        other => {
+            return Err(Fault::bad_request(format!(
+                "{other:?}: a member can be set draining or disabled, or active again"
+            )));
+        }
+    };
+    worker.refresh(server);
+    let pool = find_pool(worker, &pool_name)?;
+    let found = pool.members().find(|m| m.name() == name.as_bytes());
+    let Some((found, row)) = found.and_then(|m| Some((m, server.observed.member(m.slot())?)))
+    else {
+        let text = format!("no member {name} in pool {pool_name}; `kamscale.members {pool_name}`");
+        return Err(Fault { code: 404, text });
+    };
+    row.set_override(found.id(), state);
+    if state.is_none() {
+        // Back in use means that what passive detection held against it is over, too.
+        row.down_until_s.store(0, Ordering::Relaxed);
+    }
+    Ok(member(server, &found))
+}
+
+/// `kamscale.workers`
+pub fn workers(server: &Server) -> Value {
+    let now_ns = clock::monotonic_ns();
+    let one = |(process, row): (usize, &ProcessRow)| {
+        let load = |c: &std::sync::atomic::AtomicU64| int(c.load(Ordering::Relaxed));
+        let age_ns = now_ns.saturating_sub(row.applied_ns.load(Ordering::Relaxed));
+        let rank = i64::from(row.rank.load(Ordering::Relaxed));
+        Value::Struct(vec![
+            (c"process", int(process)),
+            (c"pid", int(row.pid.load(Ordering::Relaxed))),
+            (
+                c"rank",
+                Value::Int(rank - i64::from(kamscale_shm::snapshot::RANK_OFFSET)),
+            ),
+            (c"generation", load(&row.generation)),
+            (c"age_ms", int(age_ns / 1_000_000)),
+            (c"applied", load(&row.applied)),
+            (c"rejected", load(&row.rejected)),
+            (c"torn", load(&row.torn)),
+            (c"panics", load(&row.panics)),
+        ])
+    };
+    Value::List(server.observed.processes().map(one).collect())
+}

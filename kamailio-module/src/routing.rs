@@ -1,0 +1,350 @@
+//! What the script functions do, for any message: select, go on to the next, mark, test.
+//! They return [`crate::code`]s, and write a log line at most every few seconds.
+
+use kamailio::log::{Level, RateLimit};
+use kamailio::message::{Message, Method};
+use kamailio::process;
+use kamscale_shm::layout::{MemberRow, ProcessRow};
+use kamscale_shm::observed::add;
+use kamscale_shm::{Member, Pool, xxh3};
+
+use crate::algorithm::Algorithm;
+use crate::calls;
+use crate::code;
+use crate::memory::{self, Memory};
+use crate::selection::{self, Usable};
+use crate::server::Server;
+use crate::worker::{PoolName, Worker};
+
+/// One line in so many seconds per kind of trouble and process.
+const LOG_EVERY_S: u32 = 10;
+
+/// What a selection sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// `$du`: the R-URI stays as it is.
+    Destination,
+    /// Host and port of the R-URI.
+    Domain,
+}
+
+/// What a script asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice<'a> {
+    /// From which pool.
+    pub pool: PoolName<'a>,
+    /// How.
+    pub algorithm: Algorithm,
+    /// The key of [`Algorithm::Hash`]; the Call-ID without one.
+    pub key: Option<&'a [u8]>,
+    /// Where the result goes.
+    pub target: Target,
+}
+
+/// Counts one request of a feature.
+#[inline]
+pub fn count(server: &Server, worker: &Worker, feature: usize) -> i32 {
+    match worker
+        .row(server)
+        .and_then(|row| row.features.0.get(feature))
+    {
+        Some(counter) => {
+            add(counter, 1);
+            code::OK
+        }
+        None => code::FAILED,
+    }
+}
+
+/// Sends the request to a member of a pool.
+pub fn select<M: Message>(
+    server: &Server,
+    worker: &mut Worker,
+    msg: &mut M,
+    choice: &Choice<'_>,
+) -> i32 {
+    worker.refresh(server);
+    let key = match choice.algorithm {
+        Algorithm::Hash => choice.key.or_else(|| msg.call_id()).map_or(0, xxh3),
+        _ => 0,
+    };
+    let row = worker.row(server);
+    let Some((pool, cursors)) = worker.pool(choice.pool) else {
+        return no_pool(worker, choice.pool);
+    };
+    let usable = Usable {
+        observed: &server.observed,
+        uptime_s: now(),
+        tried: &[],
+    };
+    let Some(picked) = selection::select(&pool, choice.algorithm, key, &usable, cursors) else {
+        return no_member(&pool, row);
+    };
+    let is_call = msg.method() == Method::Invite && !msg.has_to_tag();
+    let member = if is_call {
+        track(server, msg, &pool, picked)
+    } else {
+        picked
+    };
+    let mut memory = Memory::new(choice.algorithm, pool.name_hash(), key);
+    memory.add(member.slot());
+    send(
+        server,
+        msg,
+        &member,
+        &memory,
+        choice.target,
+        row.map(|r| (r, pool.slot())),
+    )
+}
+
+/// Sends the request to the next best member that it was not sent to yet, from the table as it is
+/// now.
+pub fn next<M: Message>(server: &Server, worker: &mut Worker, msg: &mut M, target: Target) -> i32 {
+    worker.refresh(server);
+    let Some(mut memory) = recall(msg) else {
+        return code::NOT_SELECTED;
+    };
+    let row = worker.row(server);
+    let Some((pool, cursors)) = worker.pool_by_hash(memory.pool) else {
+        return code::NO_POOL;
+    };
+    let usable = Usable {
+        observed: &server.observed,
+        uptime_s: now(),
+        tried: memory.tried(),
+    };
+    let algorithm = memory.algorithm;
+    let Some(member) = selection::select(&pool, algorithm, memory.key, &usable, cursors) else {
+        return no_member(&pool, row);
+    };
+    if !memory.add(member.slot()) {
+        return no_member(&pool, row);
+    }
+    if msg.method() == Method::Invite {
+        msg.with_call(|word| calls::count(&server.observed, word, &member));
+    }
+    send(
+        server,
+        msg,
+        &member,
+        &memory,
+        target,
+        row.map(|r| (r, pool.slot())),
+    )
+}
+
+/// Counts the call on the picked member. A retransmission of an INVITE that is counted already
+/// goes where the first one went: it neither counts again nor moves.
+fn track<'a, M: Message>(
+    server: &Server,
+    msg: &mut M,
+    pool: &Pool<'a>,
+    picked: Member<'a>,
+) -> Member<'a> {
+    // The same message selecting again is no retransmission: its new choice moves the call.
+    let selects_again = msg.recall(memory::NAME).is_some();
+    let counted = msg.with_call(|word| {
+        let before = calls::counted(word)
+            .filter(|_| !selects_again)
+            .and_then(|at| pool.members().find(|m| at.is(m)));
+        if before.is_none() {
+            calls::count(&server.observed, word, &picked);
+        }
+        before
+    });
+    counted.flatten().unwrap_or(picked)
+}
+
+fn send<M: Message>(
+    server: &Server,
+    msg: &mut M,
+    member: &Member<'_>,
+    memory: &Memory,
+    target: Target,
+    row: Option<(&ProcessRow, usize)>,
+) -> i32 {
+    static LIMIT: RateLimit = RateLimit::new(LOG_EVERY_S);
+    let set = match target {
+        Target::Destination => msg.set_destination(member.uri()),
+        Target::Domain => msg.set_domain(member.host_port()),
+    };
+    let done = set.and_then(|()| {
+        if server.settings.failover {
+            msg.remember(memory::NAME, &memory.to_bytes())
+        } else {
+            Ok(())
+        }
+    });
+    if let Err(why) = done {
+        LIMIT.write(
+            Level::Error,
+            format_args!("a member was found, but not set: {why}"),
+        );
+        return code::FAILED;
+    }
+    if let Some(counts) = row.and_then(|(row, slot)| row.pools.get(slot)) {
+        add(&counts.selected, 1);
+    }
+    code::OK
+}
+
+/// What `ks_mark_dst()` says of the member used last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// It failed: nothing new goes there for `mark_down_s` seconds.
+    Down,
+    /// It works after all.
+    Up,
+}
+
+impl Mark {
+    /// The mark of that name.
+    #[must_use]
+    pub fn from_name(name: &[u8]) -> Option<Self> {
+        match name {
+            b"down" => Some(Self::Down),
+            b"up" => Some(Self::Up),
+            _ => None,
+        }
+    }
+}
+
+/// Tells what happened to the member that this request was sent to last.
+pub fn mark<M: Message>(server: &Server, worker: &mut Worker, msg: &mut M, mark: Mark) -> i32 {
+    worker.refresh(server);
+    let used = recall(msg);
+    match used.and_then(|memory| {
+        with_used(server, worker, &memory, |row, _, _| {
+            apply(server, row, mark)
+        })
+    }) {
+        Some(()) => code::OK,
+        None => code::NOT_SELECTED,
+    }
+}
+
+fn apply(server: &Server, row: &MemberRow, mark: Mark) {
+    use std::sync::atomic::Ordering::Relaxed;
+    match mark {
+        Mark::Down => {
+            row.failures.fetch_add(1, Relaxed);
+            row.down_until_s
+                .store(now() + server.settings.mark_down_s, Relaxed);
+        }
+        Mark::Up => row.down_until_s.store(0, Relaxed),
+    }
+}
+
+/// Runs `f` on the member that a request was sent to last, if it is still in the table.
+pub fn with_used<R>(
+    server: &Server,
+    worker: &mut Worker,
+    memory: &Memory,
+    f: impl FnOnce(&MemberRow, &Pool<'_>, &Member<'_>) -> R,
+) -> Option<R> {
+    let slot = usize::from(*memory.tried().last()?);
+    let (pool, _) = worker.pool_by_hash(memory.pool)?;
+    let member = pool.members().find(|m| m.slot() == slot)?;
+    let row = server.observed.member(slot)?;
+    row.claim(member.id());
+    Some(f(row, &pool, &member))
+}
+
+/// Whether the message comes from the address and port of a member, of one pool or of any.
+pub fn is_from_pool<M: Message>(
+    server: &Server,
+    worker: &mut Worker,
+    msg: &M,
+    pool: Option<PoolName<'_>>,
+) -> i32 {
+    worker.refresh(server);
+    let wanted = match pool {
+        None => None,
+        Some(name) => match worker.pool(name) {
+            Some((pool, _)) => Some(pool.name_hash()),
+            None => return no_pool(worker, name),
+        },
+    };
+    let table = worker.table();
+    let (ip, port) = (msg.source().ip(), msg.source().port());
+    let of_pool = |m: &Member<'_>| {
+        wanted.is_none_or(|hash| table.pool(m.pool()).is_some_and(|p| p.name_hash() == hash))
+    };
+    answer(
+        table
+            .members_at(ip)
+            .any(|m| m.address().is_some_and(|a| a.1 == port) && of_pool(&m)),
+    )
+}
+
+/// Whether there is such a pool.
+pub fn pool_exists(server: &Server, worker: &mut Worker, pool: PoolName<'_>) -> i32 {
+    worker.refresh(server);
+    answer(worker.pool(pool).is_some())
+}
+
+/// Whether any member of the pool, or the one with this URI, takes requests now.
+pub fn is_active(
+    server: &Server,
+    worker: &mut Worker,
+    name: PoolName<'_>,
+    uri: Option<&[u8]>,
+) -> i32 {
+    worker.refresh(server);
+    let Some((pool, _)) = worker.pool(name) else {
+        return no_pool(worker, name);
+    };
+    let usable = Usable {
+        observed: &server.observed,
+        uptime_s: now(),
+        tried: &[],
+    };
+    let mut active = (0..pool.active_len()).filter_map(|i| pool.active(i));
+    answer(active.any(|m| uri.is_none_or(|u| u == m.uri()) && usable.is(&m)))
+}
+
+/// The memory of this request.
+pub fn recall<M: Message>(msg: &mut M) -> Option<Memory> {
+    Memory::from_bytes(&msg.recall(memory::NAME)?)
+}
+
+/// Kamailio's clock, on which members are marked as down.
+#[must_use]
+pub fn now() -> u64 {
+    u64::from(process::ticks())
+}
+
+const fn answer(yes: bool) -> i32 {
+    if yes { code::OK } else { code::NO }
+}
+
+#[cold]
+fn no_pool(worker: &Worker, name: PoolName<'_>) -> i32 {
+    static LIMIT: RateLimit = RateLimit::new(LOG_EVERY_S);
+    let text = match name {
+        PoolName::Known(number) => worker.known_name(number).to_owned(),
+        PoolName::Text(text) => String::from_utf8_lossy(text).into_owned(),
+    };
+    let generation = worker.table().generation();
+    LIMIT.write(
+        Level::Warning,
+        format_args!("there is no pool {text:?} in generation {generation} (see kamscale.pools)"),
+    );
+    code::NO_POOL
+}
+
+#[cold]
+fn no_member(pool: &Pool<'_>, row: Option<&ProcessRow>) -> i32 {
+    static LIMIT: RateLimit = RateLimit::new(LOG_EVERY_S);
+    if let Some(counts) = row.and_then(|r| r.pools.get(pool.slot())) {
+        add(&counts.refused, 1);
+    }
+    let name = String::from_utf8_lossy(pool.name());
+    let (members, active) = (pool.len(), pool.active_len());
+    LIMIT.write(
+        Level::Warning,
+        format_args!("pool {name}: none of {members} members ({active} active) takes this request"),
+    );
+    code::NO_MEMBER
+}

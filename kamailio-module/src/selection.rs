@@ -1,0 +1,213 @@
+//! Which member: one function per algorithm, over a table and the counts. Changes nothing but the
+//! caller's own cursors.
+
+use kamscale_shm::limits::MAX_POOLS;
+use kamscale_shm::{Member, Observed, Pool};
+
+use crate::algorithm::Algorithm;
+
+/// Random draws before a search from a random place: enough unless most of a pool is unusable.
+const DRAWS: u32 = 4;
+/// 2^64 / golden ratio: multiples of it are spread evenly at every length of run.
+const EVEN_STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Where this process stands in each pool.
+#[derive(Debug)]
+pub struct Cursors {
+    /// Next position of round robin, by pool slot.
+    turn: Box<[u32; MAX_POOLS]>,
+    /// Even sequence for weights, by pool slot.
+    even: Box<[u64; MAX_POOLS]>,
+    random: u64,
+}
+
+impl Cursors {
+    /// Cursors that start elsewhere in every process, so that workers do not walk in step.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        let start = kamscale_shm::hash::mix(seed.wrapping_add(EVEN_STEP)) | 1;
+        let turn = u32::try_from(start >> 40).unwrap_or(0);
+        Self {
+            turn: Box::new([turn; MAX_POOLS]),
+            even: Box::new([start; MAX_POOLS]),
+            random: start,
+        }
+    }
+
+    /// The next number, evenly spread over `u64` (xorshift64*, Vigna 2016).
+    #[inline]
+    fn random(&mut self) -> u64 {
+        self.random ^= self.random >> 12;
+        self.random ^= self.random << 25;
+        self.random ^= self.random >> 27;
+        self.random.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// A number below `count`, which is not 0.
+    #[inline]
+    fn below(&mut self, count: usize) -> usize {
+        let wide = u128::from(self.random()) * count as u128;
+        usize::try_from(wide >> 64).unwrap_or(0)
+    }
+
+    #[inline]
+    fn turn(&mut self, pool: &Pool<'_>) -> usize {
+        let Some(turn) = self.turn.get_mut(pool.slot()) else {
+            return 0;
+        };
+        *turn = turn.wrapping_add(1);
+        *turn as usize % pool.active_len().max(1)
+    }
+
+    #[inline]
+    fn even(&mut self, pool: &Pool<'_>) -> u64 {
+        let Some(even) = self.even.get_mut(pool.slot()) else {
+            return 0;
+        };
+        *even = even.wrapping_add(EVEN_STEP);
+        *even
+    }
+}
+
+/// What a selection may use of a member: neither the operator, passive detection nor an earlier try
+/// of the same request speaks against it.
+#[derive(Clone, Copy, Debug)]
+pub struct Usable<'a> {
+    /// The counts.
+    pub observed: &'a Observed,
+    /// Kamailio's clock, in seconds.
+    pub uptime_s: u64,
+    /// Slots that this request was sent to.
+    pub tried: &'a [u16],
+}
+
+impl Usable<'_> {
+    /// Whether the member may get this request.
+    #[inline]
+    #[must_use]
+    pub fn is(&self, member: &Member<'_>) -> bool {
+        let up = self
+            .observed
+            .member(member.slot())
+            .is_none_or(|row| row.is_usable(member.id(), self.uptime_s));
+        up && !self
+            .tried
+            .iter()
+            .any(|slot| usize::from(*slot) == member.slot())
+    }
+
+    #[inline]
+    fn calls(&self, member: &Member<'_>) -> u64 {
+        let row = self.observed.member(member.slot());
+        row.map_or(0, |row| u64::from(row.calls_of(member.id())))
+    }
+
+    /// Whether `a` would carry less load than `b` with one call more. Without a capacity a member
+    /// counts as one that carries one call at a time: the fewest calls win.
+    #[inline]
+    fn is_less_loaded(&self, a: &Member<'_>, b: &Member<'_>) -> bool {
+        let capacity = |m: &Member<'_>| u64::from(m.capacity().max(1));
+        (self.calls(a) + 1) * capacity(b) < (self.calls(b) + 1) * capacity(a)
+    }
+}
+
+/// The member for a request, `None` if no active one is usable. `key` is for [`Algorithm::Hash`].
+#[inline]
+pub fn select<'a>(
+    pool: &Pool<'a>,
+    algorithm: Algorithm,
+    key: u64,
+    usable: &Usable<'_>,
+    cursors: &mut Cursors,
+) -> Option<Member<'a>> {
+    if pool.active_len() == 0 {
+        return None;
+    }
+    match algorithm {
+        Algorithm::RoundRobin => {
+            let turn = cursors.turn(pool);
+            first_from(pool, turn, usable)
+        }
+        Algorithm::Random => random(pool, usable, cursors),
+        Algorithm::Weight => weight(pool, usable, cursors),
+        Algorithm::Serial => first_from(pool, 0, usable),
+        Algorithm::LeastCalls => {
+            let turn = cursors.turn(pool);
+            least_calls(pool, turn, usable)
+        }
+        Algorithm::P2c => two_choices(pool, usable, cursors),
+        Algorithm::Hash => pool
+            .owner(key, |m| usable.is(m))
+            // Nobody with a weight takes it: any active member is better than none.
+            .or_else(|| first_from(pool, 0, usable)),
+    }
+}
+
+/// The first usable one from a position on, round once.
+#[inline]
+fn first_from<'a>(pool: &Pool<'a>, start: usize, usable: &Usable<'_>) -> Option<Member<'a>> {
+    let count = pool.active_len();
+    (start..count)
+        .chain(0..start)
+        .filter_map(|i| pool.active(i))
+        .find(|m| usable.is(m))
+}
+
+fn random<'a>(pool: &Pool<'a>, usable: &Usable<'_>, cursors: &mut Cursors) -> Option<Member<'a>> {
+    let mut start = 0;
+    for _ in 0..DRAWS {
+        start = cursors.below(pool.active_len());
+        if let Some(member) = pool.active(start).filter(|m| usable.is(m)) {
+            return Some(member);
+        }
+    }
+    first_from(pool, start, usable)
+}
+
+fn weight<'a>(pool: &Pool<'a>, usable: &Usable<'_>, cursors: &mut Cursors) -> Option<Member<'a>> {
+    if let Some(member) = pool.weighted(cursors.even(pool)).filter(|m| usable.is(m)) {
+        return Some(member);
+    }
+    for _ in 0..DRAWS {
+        if let Some(member) = pool.weighted(cursors.random()).filter(|m| usable.is(m)) {
+            return Some(member);
+        }
+    }
+    first_from(pool, 0, usable)
+}
+
+/// Ties go to the next in turn, so that idle members share.
+fn least_calls<'a>(pool: &Pool<'a>, start: usize, usable: &Usable<'_>) -> Option<Member<'a>> {
+    let count = pool.active_len();
+    (start..count)
+        .chain(0..start)
+        .filter_map(|i| pool.active(i))
+        .filter(|m| usable.is(m))
+        .reduce(|best, m| {
+            if usable.is_less_loaded(&m, &best) {
+                m
+            } else {
+                best
+            }
+        })
+}
+
+/// Mitzenmacher 2001: of two random members the less loaded; almost as even as looking at all.
+fn two_choices<'a>(
+    pool: &Pool<'a>,
+    usable: &Usable<'_>,
+    cursors: &mut Cursors,
+) -> Option<Member<'a>> {
+    let first = random(pool, usable, cursors)?;
+    let count = pool.active_len();
+    if count == 1 {
+        return Some(first);
+    }
+    let second = (0..DRAWS)
+        .filter_map(|_| pool.active(cursors.below(count)))
+        .find(|m| m.id() != first.id() && usable.is(m));
+    match second {
+        Some(second) if usable.is_less_loaded(&second, &first) => Some(second),
+        _ => Some(first),
+    }
+}

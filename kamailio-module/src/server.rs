@@ -1,0 +1,93 @@
+//! What all processes of this Kamailio share: made before the fork, and only read afterwards.
+
+use std::path::PathBuf;
+
+use kamscale_shm::{Observed, Table};
+
+use crate::pools_file;
+
+/// What modparam() set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where the shared files are.
+    pub shm_dir: PathBuf,
+    /// The instance's name: another for a second Kamailio on the same machine.
+    pub instance: String,
+    /// The features that may be counted.
+    pub features: Vec<String>,
+    /// Pools to use as long as no agent published any.
+    pub pools_file: Option<PathBuf>,
+    /// Whether selections remember what `ks_next_dst()` needs.
+    pub failover: bool,
+    /// Seconds that `ks_mark_dst("down")` keeps a member out.
+    pub mark_down_s: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            shm_dir: PathBuf::from("/run/kamscale"),
+            instance: "default".to_owned(),
+            features: Vec::new(),
+            pools_file: None,
+            failover: true,
+            mark_down_s: 30,
+        }
+    }
+}
+
+/// What all processes share.
+#[derive(Debug)]
+pub struct Server {
+    /// The file that this Kamailio writes.
+    pub observed: Observed,
+    /// What modparam() set.
+    pub settings: Settings,
+    /// Kamailio's clock at the start, in seconds: it does not begin at 0.
+    started_s: u32,
+}
+
+impl Server {
+    /// Takes the instance and reads `pools_file`.
+    ///
+    /// # Errors
+    /// What is wrong with the settings, in words for the log; nothing was changed then.
+    pub fn start(settings: Settings) -> Result<(Self, Option<Table>), String> {
+        Observed::check_features(&settings.features)
+            .map_err(|e| format!("modparam \"feature\": {e}"))?;
+        let table = match &settings.pools_file {
+            Some(path) => Some(pools_file::load(path)?),
+            None => None,
+        };
+        std::fs::create_dir_all(&settings.shm_dir).map_err(|e| {
+            let dir = settings.shm_dir.display();
+            format!("modparam \"shm_dir\": making {dir}: {e} (make it, owned by Kamailio's user)")
+        })?;
+        let observed = Observed::create(&settings.shm_dir, &settings.instance, &settings.features)
+            .map_err(|e| e.to_string())?;
+        let started_s = kamailio::process::ticks();
+        Ok((
+            Self {
+                observed,
+                settings,
+                started_s,
+            },
+            table,
+        ))
+    }
+
+    /// Seconds since the start.
+    #[must_use]
+    pub fn uptime_s(&self) -> u32 {
+        kamailio::process::ticks().wrapping_sub(self.started_s)
+    }
+
+    /// The number of a declared feature.
+    #[must_use]
+    pub fn feature(&self, name: &[u8]) -> Option<usize> {
+        self.settings
+            .features
+            .iter()
+            .position(|f| f.as_bytes() == name)
+    }
+}
