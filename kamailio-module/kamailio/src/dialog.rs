@@ -59,6 +59,9 @@ static BOUND: OnceLock<Bound> = OnceLock::new();
 /// Binds the dialog module; call it once, in `Module::init`. `ended` gets the word of a dialog that
 /// failed, ended, expired or is destroyed: at least once, up to several times, in any process
 /// (timer and main process included), so it must take what it needs from the word with a swap.
+///
+/// It may run inside [`Message::with_call`], when that gives back the last reference to a dialog that
+/// another process has ended: it must not use a `process::Local` that is held around that call.
 pub fn bind(ended: fn(&AtomicUsize)) -> Result<(), Absent> {
     let load = export(c"load_dlg").ok_or(Absent)?;
     let manage = export(c"dlg_manage").ok_or(Absent)?;
