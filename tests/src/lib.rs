@@ -1,1 +1,46 @@
-//! placeholder
+//! The harness: starts the real parts (Kamailio, the agent, SIPp) on loopback, asks and watches
+//! them, and stops by process id whatever it started, also after a panic.
+//!
+//! It owns processes, addresses, files of a run and plain SIP; it must not know what a behaviour
+//! ought to be (that is in `tests/tests/`) nor decide anything that the agent decides.
+//! A failure panics and says what was awaited; there is no error type to carry around.
+//!
+//! ```no_run
+//! use kamscale_tests::{Kamailio, Member, RunDir, SipClient};
+//!
+//! let run = RunDir::new("example"); // files, and a /24 of loopback that nobody else uses
+//! let member = Member::start(run.endpoint());
+//! let kamailio = Kamailio::minimal(&run).start();
+//! let client = SipClient::new(&run);
+//! let mut call = client.invite(kamailio.sip(), "conf-1");
+//! assert_eq!(call.final_status(), 503); // no agent published a pool yet
+//! # drop(member);
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod agent;
+mod call;
+mod client;
+mod kamailio;
+mod kamcmd;
+mod member;
+mod message;
+mod process;
+pub mod report;
+mod run;
+mod sipp;
+mod tools;
+mod wait;
+
+pub use agent::{Agent, AgentSetup};
+pub use call::Call;
+pub use client::SipClient;
+pub use kamailio::{Kamailio, KamailioSetup};
+pub use member::{Answer, Member, MemberCounts};
+pub use message::SipMessage;
+pub use process::{Process, stop_everything_on_signals};
+pub use run::RunDir;
+pub use sipp::{CallTotals, Sipp, SippSetup, SippSteps, uas_command};
+pub use tools::{built, repository, tool};
+pub use wait::{PATIENCE, wait_for, wait_until};

@@ -1,0 +1,208 @@
+//! The real agent and its command line. It must not know the meaning of a decision.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::process::Process;
+use crate::run::RunDir;
+use crate::tools::built;
+use crate::wait::{PATIENCE, wait_until};
+
+/// How an agent is configured: `[agent]` is written by the harness, the pools by the test.
+#[derive(Clone, Debug)]
+pub struct AgentSetup<'a> {
+    run: &'a RunDir,
+    instance: String,
+    interval_s: f64,
+    pools: String,
+}
+
+impl<'a> AgentSetup<'a> {
+    /// With these pools, in TOML.
+    #[must_use]
+    pub fn new(run: &'a RunDir, pools: &str) -> Self {
+        Self {
+            run,
+            instance: "default".into(),
+            interval_s: 0.2,
+            pools: pools.into(),
+        }
+    }
+
+    /// For another instance than `default`.
+    #[must_use]
+    pub fn instance(mut self, name: &str) -> Self {
+        self.instance = name.into();
+        self
+    }
+
+    /// Seconds between two rounds of its loop.
+    #[must_use]
+    pub fn interval_s(mut self, seconds: f64) -> Self {
+        self.interval_s = seconds;
+        self
+    }
+
+    fn file(&self, suffix: &str) -> PathBuf {
+        self.run.file(&format!("agent-{}.{suffix}", self.instance))
+    }
+
+    fn write_config(&self) -> PathBuf {
+        let path = self.file("toml");
+        let (state, audit, socket) = (self.file("state"), self.file("audit"), self.file("sock"));
+        let text = format!(
+            "[agent]\ninstance = \"{}\"\nshm_dir = \"{}\"\nstate_file = \"{}\"\n\
+             audit_file = \"{}\"\nlisten = \"unix:{}\"\ninterval_s = {:?}\n\n{}",
+            self.instance,
+            self.run.shm_dir().display(),
+            state.display(),
+            audit.display(),
+            socket.display(),
+            self.interval_s,
+            self.pools
+        );
+        std::fs::write(&path, text).unwrap_or_else(|e| panic!("writing {}: {e}", path.display()));
+        path
+    }
+
+    fn spawn(&self) -> Process {
+        let mut command = Command::new(built("kamscale-agent"));
+        command.arg("--config").arg(self.write_config());
+        // What it makes finds its files here.
+        command.current_dir(self.run.path());
+        Process::spawn(self.run, &format!("agent-{}", self.instance), &mut command)
+    }
+
+    /// Starts it and waits until it answers.
+    ///
+    /// # Panics
+    /// If it does not come up; its log is shown.
+    #[must_use]
+    #[track_caller]
+    pub fn start(self) -> Agent<'a> {
+        let process = self.spawn();
+        let mut agent = Agent {
+            setup: self,
+            process,
+        };
+        agent.await_answers();
+        agent
+    }
+}
+
+/// A running agent.
+#[derive(Debug)]
+pub struct Agent<'a> {
+    setup: AgentSetup<'a>,
+    process: Process,
+}
+
+impl Agent<'_> {
+    #[track_caller]
+    fn await_answers(&mut self) {
+        wait_until("the agent answers", PATIENCE, || {
+            if let Some(status) = self.process.ended() {
+                let log = self.process.log();
+                panic!("the agent ended ({status}) instead of starting:\n{log}");
+            }
+            self.try_cli(&["status"]).is_ok()
+        });
+    }
+
+    /// `kamscale WORDS --json`.
+    ///
+    /// # Panics
+    /// If the command fails; [`Self::try_cli`] does not.
+    #[track_caller]
+    pub fn cli(&self, words: &[&str]) -> Value {
+        self.try_cli(words)
+            .unwrap_or_else(|e| panic!("kamscale {words:?}: {e}"))
+    }
+
+    /// `kamscale WORDS --json`, or what it said was wrong.
+    ///
+    /// # Errors
+    /// What it printed to stderr.
+    pub fn try_cli(&self, words: &[&str]) -> Result<Value, String> {
+        let output = Command::new(built("kamscale"))
+            .arg("--socket")
+            .arg(format!("unix:{}", self.setup.file("sock").display()))
+            .arg("--json")
+            .args(words)
+            .output()
+            .map_err(|e| e.to_string())?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        serde_json::from_slice(&output.stdout).map_err(|e| e.to_string())
+    }
+
+    /// Every event so far, oldest first, over restarts.
+    #[must_use]
+    pub fn events(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.setup.file("audit")).unwrap_or_default();
+        // The last line may be half written.
+        text.lines()
+            .filter_map(|l| serde_json::from_str(l).ok())
+            .collect()
+    }
+
+    /// Its process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// What it wrote.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Ends it in order; members and calls stay.
+    ///
+    /// # Panics
+    /// If it does not end.
+    #[track_caller]
+    pub fn stop(&mut self) {
+        self.process.signal(Signal::TERM);
+        self.process.wait(PATIENCE);
+    }
+
+    /// kill -9; members and calls stay.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again (and ends it first if it runs), with the same files.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        self.process.stop();
+        self.process = self.setup.spawn();
+        self.await_answers();
+    }
+
+    /// Gives it other pools and tells it so (SIGHUP).
+    pub fn reconfigure(&mut self, pools: &str) {
+        pools.clone_into(&mut self.setup.pools);
+        self.setup.write_config();
+        self.process.signal(Signal::HUP);
+    }
+}
+
+impl Drop for Agent<'_> {
+    fn drop(&mut self) {
+        self.process.stop();
+        if std::thread::panicking() {
+            let log = self.process.log();
+            for line in log
+                .lines()
+                .filter(|l| l.contains("ERROR") || l.contains("WARN"))
+            {
+                eprintln!("agent: {line}");
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! What a target that measures or plays leaves behind: figures for people (a table) and for
+//! programs (`target/reports/NAME.json`). It must not judge: each figure says itself whether its
+//! target was met.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Instant;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::tools::{repository, tool};
+
+/// One measured or counted value. Its name stays the same for ever.
+#[derive(Clone, Debug, Serialize)]
+pub struct Figure {
+    name: String,
+    /// `null` if it could not be measured; `how` says why.
+    value: Value,
+    unit: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    met: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ours: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other: Option<Value>,
+    how: String,
+}
+
+impl Figure {
+    /// What was measured in this run.
+    #[must_use]
+    pub fn new(name: &str, value: impl Into<Value>, unit: &str) -> Self {
+        Self {
+            name: name.into(),
+            value: value.into(),
+            unit: unit.into(),
+            target: None,
+            met: None,
+            ours: None,
+            other: None,
+            how: String::new(),
+        }
+    }
+
+    /// What was expected, and whether it came so.
+    #[must_use]
+    pub fn target(mut self, target: &str, met: bool) -> Self {
+        self.target = Some(target.into());
+        self.met = Some(met);
+        self
+    }
+
+    /// How it was measured; for `null` why it could not be.
+    #[must_use]
+    pub fn how(mut self, how: impl Into<String>) -> Self {
+        self.how = how.into();
+        self
+    }
+
+    /// What both sides of a comparison measured.
+    #[must_use]
+    pub fn sides(mut self, ours: Value, other: Value) -> Self {
+        self.ours = Some(ours);
+        self.other = Some(other);
+        self
+    }
+
+    /// False only if it has a target and missed it.
+    #[must_use]
+    pub fn is_met(&self) -> bool {
+        self.met.unwrap_or(true)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn shown(&self) -> String {
+        match &self.value {
+            Value::Null => "-".into(),
+            Value::Number(n) if n.is_f64() => format!("{:.2}", n.as_f64().unwrap_or(0.0)),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// A report in the making.
+#[derive(Debug)]
+pub struct Report {
+    name: String,
+    began: Instant,
+    figures: Vec<Figure>,
+    events: Vec<Value>,
+    more: Vec<(String, Value)>,
+}
+
+impl Report {
+    /// An empty one; its clock starts now.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            began: Instant::now(),
+            figures: Vec::new(),
+            events: Vec::new(),
+            more: Vec::new(),
+        }
+    }
+
+    /// Adds a figure.
+    pub fn figure(&mut self, figure: Figure) {
+        self.figures.push(figure);
+    }
+
+    /// All figures so far.
+    #[must_use]
+    pub fn figures(&self) -> &[Figure] {
+        &self.figures
+    }
+
+    /// Adds something that happened `t` seconds after the start.
+    pub fn event(&mut self, t: f64, event: &str, details: Value) {
+        let mut whole = json!({"t": (t * 1000.0).round() / 1000.0, "event": event});
+        if let (Some(whole), Value::Object(details)) = (whole.as_object_mut(), details) {
+            whole.extend(details);
+        }
+        self.events.push(whole);
+    }
+
+    /// Adds another part beside figures and events.
+    pub fn part(&mut self, name: &str, value: Value) {
+        self.more.push((name.into(), value));
+    }
+
+    /// A table for people.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let width = |of: &dyn Fn(&Figure) -> usize| self.figures.iter().map(of).max().unwrap_or(0);
+        let names = width(&|f| f.name.len());
+        let values = width(&|f| f.shown().len() + 1 + f.unit.len());
+        let targets = width(&|f| f.target.as_ref().map_or(0, String::len));
+        let mut table = String::new();
+        for figure in &self.figures {
+            let verdict = match figure.met {
+                Some(true) => "ok",
+                Some(false) => "MISSED",
+                None => "",
+            };
+            let value = format!("{} {}", figure.shown(), figure.unit);
+            let target = figure.target.as_deref().unwrap_or_default();
+            let _ = writeln!(
+                table,
+                "  {:names$}  {value:>values$}  {target:targets$}  {verdict:6}  {}",
+                figure.name, figure.how
+            );
+        }
+        table
+    }
+
+    /// Writes `target/reports/NAME.json` and returns its path.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    pub fn write(&self) -> PathBuf {
+        let mut whole = json!({
+            "report": self.name,
+            "commit": commit(),
+            "machine": {"cores": cores(), "kamailio": kamailio_version()},
+            "seconds": (self.began.elapsed().as_secs_f64() * 10.0).round() / 10.0,
+            "figures": self.figures,
+            "events": self.events,
+        });
+        if let Some(whole) = whole.as_object_mut() {
+            whole.extend(self.more.iter().cloned());
+        }
+        let text = serde_json::to_string_pretty(&whole).unwrap_or_default();
+        write(&format!("{}.json", self.name), &text)
+    }
+}
+
+/// Writes a file into `target/reports` and returns its path.
+///
+/// # Panics
+/// If it cannot be written.
+pub fn write(name: &str, text: &str) -> PathBuf {
+    let dir = repository().join("target/reports");
+    let path = dir.join(name);
+    let written = std::fs::create_dir_all(&dir).and_then(|()| std::fs::write(&path, text));
+    written.unwrap_or_else(|e| panic!("writing {}: {e}", path.display()));
+    path
+}
+
+fn output(command: &mut Command) -> String {
+    let output = command.output();
+    output.map_or(String::new(), |o| {
+        String::from_utf8_lossy(&o.stdout).trim().to_owned()
+    })
+}
+
+/// The commit that is checked out, with `-dirty` if something was changed since.
+fn commit() -> String {
+    let mut git = Command::new("git");
+    output(
+        git.args(["describe", "--always", "--dirty", "--abbrev=40"])
+            .current_dir(repository()),
+    )
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn kamailio_version() -> String {
+    let text = output(Command::new(tool("kamailio")).arg("-v"));
+    let words = text.split_whitespace().skip_while(|w| *w != "kamailio");
+    words
+        .skip(1)
+        .find(|w| w.starts_with(|c: char| c.is_ascii_digit()))
+        .unwrap_or("?")
+        .to_owned()
+}

@@ -1,0 +1,6 @@
+//! End-to-end tests: real Kamailio, real calls; one file per behaviour, one binary for all.
+
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+mod smoke;
