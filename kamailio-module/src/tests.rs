@@ -70,7 +70,7 @@ impl Site {
             server,
             worker,
             publisher,
-            _dir: dir,
+            dir,
         }
     }
 

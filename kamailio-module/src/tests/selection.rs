@@ -91,7 +91,7 @@ fn serial_uses_the_highest_priority_that_works() {
 fn a_member_that_joins_takes_its_share_of_keys_and_no_other_key_moves() {
     let mut site = Site::of(4);
     let keys: Vec<String> = (0..2000).map(|i| format!("room-{i}")).collect();
-    let mut owners = |site: &mut Site| -> Vec<String> {
+    let owners = |site: &mut Site| -> Vec<String> {
         keys.iter()
             .map(|k| site.pick(Algorithm::Hash, Some(k.as_bytes())).unwrap())
             .collect()
