@@ -18,5 +18,6 @@ pub mod worker;
 #[cfg(feature = "host")]
 mod exports;
 
-#[cfg(all(test, not(feature = "host")))]
+#[cfg(test)]
+#[cfg(not(feature = "host"))]
 mod tests;

@@ -1,7 +1,10 @@
 //! The module's logic over real shared files and the double of the server.
 
+#[cfg(test)]
 mod calls;
+#[cfg(test)]
 mod routing;
+#[cfg(test)]
 mod selection;
 
 use std::sync::{Mutex, OnceLock};
