@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kamailio::module::{Module, Rank};
 use kamailio::process::Local;
-use kamailio::{counters, dialog, log, process, timer};
+use kamailio::{counters, dialog, guard, log, process, timer};
 use kamscale_shm::limits::MAX_PROCESSES;
 
 use crate::calls;
@@ -42,6 +42,7 @@ impl Module for Kamscale {
     const NAME: &'static std::ffi::CStr = c"kamscale";
 
     fn init() -> Result<(), String> {
+        guard::on_caught(note_panics);
         let (server, table) = Server::start(parameters::settings())?;
         let server = SERVER.get_or_init(|| server);
         let found = server.observed.look_for_desired(None);
@@ -51,7 +52,7 @@ impl Module for Kamscale {
         if let Err(why) = tracked {
             log::warning(format_args!(
                 "{why}: calls per member are not counted, least_calls and p2c see none, and an \
-                 agent removes nothing (load dialog.so before kamscale.so)"
+                 agent removes nothing (loadmodule \"dialog.so\")"
             ));
         }
         let flag = u32::from(tracked.is_ok());
@@ -107,6 +108,16 @@ fn fits(processes: usize) -> Result<(), String> {
 fn ended(word: &AtomicUsize) {
     if let Some(server) = SERVER.get() {
         calls::end(&server.observed, word);
+    }
+}
+
+/// A caught panic is seen from outside, too (`kamscale.workers`, the agent).
+fn note_panics(count: u64) {
+    if let Some(row) = SERVER
+        .get()
+        .and_then(|s| s.observed.process(process::number()))
+    {
+        row.panics.store(count, Ordering::Relaxed);
     }
 }
 

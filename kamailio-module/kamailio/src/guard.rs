@@ -5,12 +5,19 @@
 
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook};
-use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Once, OnceLock};
 
 use crate::log;
 
 static PANICS: AtomicU64 = AtomicU64::new(0);
+static NOTICE: OnceLock<fn(u64)> = OnceLock::new();
+
+/// Has `f` told of every panic that is caught, with the count of [`panics`], in the process in which it was caught:
+/// for a module that shows them. Only the first registration counts; `f` must not panic.
+pub fn on_caught(f: fn(u64)) {
+    NOTICE.get_or_init(|| f);
+}
 
 /// Panics caught in this process since it was forked from one that had this many.
 pub fn panics() -> u64 {
@@ -35,7 +42,10 @@ pub fn guard<R>(entry: &CStr, fallback: R, f: impl FnOnce() -> R) -> R {
 #[cold]
 #[inline(never)]
 fn caught(entry: &CStr) {
-    PANICS.fetch_add(1, Relaxed);
+    let count = PANICS.fetch_add(1, Relaxed) + 1;
+    if let Some(notice) = NOTICE.get() {
+        notice(count);
+    }
     log::error(format_args!("panic caught in {}", entry.to_string_lossy()));
 }
 
