@@ -118,3 +118,34 @@ fn a_pool_without_actuator_cannot_be_scaled() {
         "{error}"
     );
 }
+
+#[test]
+fn the_example_is_valid_and_names_every_key() {
+    let text = include_str!("../../agent.toml.example");
+    let config = Config::parse(Path::new("agent.toml.example"), text).unwrap();
+    assert!(config.pools["conference"].local.is_some());
+    // serde lists all keys of a section in its error about an unknown one.
+    let sections = [
+        "agent",
+        "pools.x",
+        "pools.x.member",
+        "pools.x.local",
+        "pools.x.members.0",
+    ];
+    for section in sections {
+        let header = match section.strip_suffix(".0") {
+            Some(list) => format!("[[{list}]]"),
+            None => format!("[{section}]"),
+        };
+        let error = error(&format!("{header}\nno_such_key = 1\n"));
+        let keys: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
+        assert!(keys.len() >= 3, "{error}");
+        for key in keys {
+            let there = text.lines().any(|line| {
+                let line = line.trim_start_matches('[');
+                line.starts_with(&format!("{key} =")) || line.contains(&format!(".{key}]"))
+            });
+            assert!(there, "{section}: {key} is missing in agent.toml.example");
+        }
+    }
+}

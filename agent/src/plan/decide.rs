@@ -165,7 +165,7 @@ fn creatable(
         let wait_s = memory.no_create_before_s - now_s;
         let failures = memory.failures_in_row;
         return Err(format!(
-            "{failures} creations failed in a row: next try in {wait_s:.0} s"
+            "creation failed {failures} times in a row: next try in {wait_s:.0} s"
         ));
     }
     // The minimum is not a matter of demand: it is restored without waiting.

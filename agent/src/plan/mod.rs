@@ -82,3 +82,6 @@ impl Plan {
         self.actions.iter().any(|action| *action != Action::Hold)
     }
 }
+
+#[cfg(test)]
+mod tests;

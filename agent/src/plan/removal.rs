@@ -7,8 +7,9 @@ use super::{MemberView, Memory, Observation, Phase, Policy, Quality};
 
 /// After a removal the load must stay so far below the load that adds.
 const PROJECTION_MARGIN: f64 = 0.05;
-/// No removal for so long after a failed creation: what goes may not come back.
-const AFTER_FAILURE_S: f64 = 600.0;
+/// No removal for so many `create_retry_s` (600 s) after a failed creation: what goes may not come
+/// back.
+const AFTER_FAILURE_RETRIES: f64 = 10.0;
 
 /// The member to drain and why, or why none.
 pub(super) fn choose(
@@ -114,7 +115,7 @@ fn quiet(
         ),
         (
             since(memory.last_failure_s),
-            AFTER_FAILURE_S.max(window_s),
+            window_s.max(AFTER_FAILURE_RETRIES * policy.create_retry_s),
             "the time since the last failed creation is",
         ),
     ];

@@ -65,9 +65,12 @@ pub(super) fn read_calls(observation: &Observation, policy: &Policy) -> Option<S
     // A member whose calls were not seen counts as empty here: it may not add on its own.
     let used: f64 = active()
         .map(|member| f64::from(member.calls.unwrap_or(0)))
-        .sum();
+        .fold(0.0, |sum, calls| sum + calls);
     let serving = || active().filter(|member| !member.down);
-    let capacity: f64 = serving().map(|member| f64::from(member.capacity)).sum();
+    // Not sum(): an empty sum of floats is -0, and people would read it.
+    let capacity = serving()
+        .map(|member| f64::from(member.capacity))
+        .fold(0.0, |a, b| a + b);
     let members = u32::try_from(serving().count()).unwrap_or(u32::MAX);
     let each = if capacity > 0.0 {
         capacity / f64::from(members)

@@ -1,0 +1,107 @@
+//! `kamscale` against the agent's socket.
+
+use clap::Parser;
+use kamscale_agent::cli::{self, Cli, Failure};
+use kamscale_agent::config::Listen;
+use kamscale_agent::http::{self, Shared};
+
+use crate::harness::{Bench, Running, run};
+
+async fn kamscale(bench: &Bench, words: &str) -> Result<String, Failure> {
+    let socket = format!("unix:{}", bench.path("agent.sock").display());
+    let words = ["kamscale", "--socket", &socket]
+        .into_iter()
+        .chain(words.split_whitespace());
+    cli::run(Cli::parse_from(words)).await
+}
+
+async fn serve(bench: &Bench, agent: &Running) {
+    let shared = Shared {
+        status: agent.status.clone(),
+        journal: agent.journal.clone(),
+        controls: agent.controls.clone(),
+    };
+    http::serve(&[Listen::Unix(bench.path("agent.sock"))], shared)
+        .await
+        .unwrap();
+}
+
+#[test]
+fn members_come_drain_resume_and_go_by_command() {
+    run(async {
+        let bench = Bench::new();
+        bench.configure("mode = \"paused\"");
+        let agent = bench.start();
+        agent.until("a first round", |status| status.ready).await;
+        serve(&bench, &agent).await;
+
+        let added = kamscale(&bench, "member add queue q2 sip:127.0.2.2 --capacity 7").await;
+        assert_eq!(added.unwrap(), "queue/q2 is active");
+        bench.kamailio.set_calls("queue", "q2", 1);
+        let again = kamscale(&bench, "member add queue q2 sip:127.0.2.2")
+            .await
+            .unwrap_err();
+        assert_eq!((again.code, again.message.contains("already")), (1, true));
+        kamscale(&bench, "member drain queue q2").await.unwrap();
+        assert!(
+            kamscale(&bench, "pool show queue")
+                .await
+                .unwrap()
+                .contains("draining (held)")
+        );
+        kamscale(&bench, "member resume queue q2").await.unwrap();
+        let shown = kamscale(&bench, "--json pool show queue").await.unwrap();
+        let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(shown["members"]["q2"]["state"], "active");
+        assert_eq!(shown["members"]["q2"]["capacity_calls"], 7);
+
+        let now_s = agent.status.borrow().now_s;
+        agent
+            .until("a round", |status| status.now_s > now_s + 0.3)
+            .await;
+        let answer = kamscale(&bench, "member remove queue q2").await.unwrap();
+        assert!(
+            answer.contains("(1 calls) and goes when it is empty"),
+            "{answer}"
+        );
+        let gone = |status: &kamscale_agent::status::Status| {
+            !status.pools["queue"].members.contains_key("q2")
+        };
+        assert!(!gone(&agent.status.borrow()));
+        kamscale(&bench, "member remove queue q2 --now")
+            .await
+            .unwrap();
+        agent.until("q2 is gone", gone).await;
+        assert_eq!(
+            kamscale(&bench, "member drain queue q2")
+                .await
+                .unwrap_err()
+                .code,
+            1
+        );
+        assert!(kamscale(&bench, "status").await.unwrap().contains("queue"));
+        agent.stop().await;
+    });
+}
+
+#[tokio::test]
+async fn check_names_the_error_and_the_exit_code() {
+    let bench = Bench::new();
+    let file = bench.path("agent.toml").display().to_string();
+    let said = kamscale(&bench, &format!("check --config {file}"))
+        .await
+        .unwrap();
+    assert!(
+        said.contains("valid") && said.contains("Pool conference"),
+        "{said}"
+    );
+    bench.configure("maximum = 1");
+    let failure = kamscale(&bench, &format!("check --config {file}"))
+        .await
+        .unwrap_err();
+    assert_eq!(failure.code, 4);
+    assert!(
+        failure.message.contains("unknown field `maximum`"),
+        "{failure:?}"
+    );
+}
