@@ -84,12 +84,7 @@ impl DesiredReader {
     /// pages are taken when a table of that size comes.
     pub fn reserve(&mut self) {
         self.spare = vec![0; MAX_TABLE_WORDS];
-        let mut words = vec![0; MAX_TABLE_WORDS];
-        let old = std::mem::take(&mut self.table).into_words();
-        words[..old.len()].copy_from_slice(&old);
-        if let Ok(table) = Table::adopt(words, old.len()) {
-            self.table = table;
-        }
+        self.table = std::mem::take(&mut self.table).moved_into(vec![0; MAX_TABLE_WORDS]);
     }
 
     /// The table in use.
@@ -165,5 +160,64 @@ impl DesiredReader {
             };
         }
         Refresh::Torn
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publisher::Publisher;
+    use crate::spec::{PoolSpec, TableSpec};
+
+    fn pool(name: &str) -> TableSpec {
+        let (name, members) = (name.to_owned(), Vec::new());
+        TableSpec {
+            pools: vec![PoolSpec {
+                name,
+                hash_bits: 10,
+                members,
+            }],
+        }
+    }
+
+    #[test]
+    fn a_reader_that_reserved_has_the_memory_of_both_copies_even_without_a_first_table() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut publisher = Publisher::open(dir.path(), "t").unwrap();
+        let mut reader = DesiredReader::new(dir.path().join("t.desired"));
+        reader.reserve();
+        for generation in 1..=4 {
+            publisher.publish(&pool("p")).unwrap();
+            assert_eq!(reader.refresh(1), Refresh::Applied(generation));
+            assert_eq!(
+                reader.spare.len(),
+                MAX_TABLE_WORDS,
+                "generation {}: the next request allocates",
+                generation + 1
+            );
+        }
+    }
+
+    #[test]
+    fn reserving_keeps_a_table_that_was_copied_into_more_memory_than_it_needs() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut publisher = Publisher::open(dir.path(), "t").unwrap();
+        publisher.publish(&pool("p")).unwrap();
+        let mut first = DesiredReader::new(dir.path().join("t.desired"));
+        first.refresh(1);
+        let mut reader = DesiredReader::new(dir.path().join("another.desired"));
+        reader.start_with(first.into_table());
+        reader.reserve();
+        assert_eq!(
+            reader.table().to_spec(),
+            pool("p"),
+            "the first table is gone"
+        );
+        reader.reserve();
+        assert_eq!(
+            reader.table().to_spec(),
+            pool("p"),
+            "reserving twice lost it"
+        );
     }
 }

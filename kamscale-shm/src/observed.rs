@@ -203,8 +203,15 @@ impl MemberRow {
         let was = self.id.swap(id, Ordering::AcqRel);
         if was != id && was != 0 {
             self.down_until_s.store(0, Ordering::Relaxed);
-            self.override_state.store(0, Ordering::Relaxed);
             self.failures.store(0, Ordering::Relaxed);
+            // Only the earlier owner's word: another process may have set the new owner's already.
+            let word = self.override_state.load(Ordering::Relaxed);
+            if state_in(word, id).is_none() {
+                let (clear, order) = (0, Ordering::Relaxed);
+                let _ = self
+                    .override_state
+                    .compare_exchange(word, clear, order, order);
+            }
         }
     }
 
@@ -219,10 +226,9 @@ impl MemberRow {
     #[must_use]
     #[inline]
     pub fn is_usable(&self, id: u64, uptime_s: u64) -> bool {
-        const NONE: u32 = 0;
-        const ACTIVE: u32 = 1 + DesiredState::Active as u32;
+        let word = self.override_state.load(Ordering::Relaxed);
         !self.is_of(id)
-            || (matches!(self.override_state.load(Ordering::Relaxed), NONE | ACTIVE)
+            || (matches!(state_in(word, id), None | Some(DesiredState::Active))
                 && self.down_until_s.load(Ordering::Relaxed) <= uptime_s)
     }
 
@@ -240,26 +246,36 @@ impl MemberRow {
     /// The operator's word on it, if there is one.
     #[must_use]
     pub fn override_of(&self, id: u64) -> Option<DesiredState> {
-        let word = self.override_state.load(Ordering::Relaxed);
-        let number = u8::try_from(word.checked_sub(1)?).ok()?;
-        DesiredState::from_number(number).filter(|_| self.is_of(id))
+        state_in(self.override_state.load(Ordering::Relaxed), id).filter(|_| self.is_of(id))
     }
 
     /// Sets or (with `None`) takes back the operator's word on the member `id`.
     pub fn set_override(&self, id: u64, state: Option<DesiredState>) {
         self.claim(id);
-        let word = state.map_or(0, |s| 1 + s as u32);
+        let word = state.map_or(0, |s| tag(id) | (1 + s as u32));
         self.override_state.store(word, Ordering::Release);
     }
 }
 
+/// The bits of an override that say of whom it speaks: the upper 24 of the member's id. Identity
+/// and override are two stores, and a process may die, or be overtaken, between them: without the
+/// tag a member could inherit the override of the one that had its slot before.
+const fn tag(id: u64) -> u32 {
+    (id >> 32) as u32 & !0xff
+}
+
+/// What an override says of the member `id`; `None` if it says nothing, or speaks of another.
+#[inline]
+fn state_in(word: u32, id: u64) -> Option<DesiredState> {
+    let number = word.to_le_bytes()[0].checked_sub(1)?;
+    DesiredState::from_number(number).filter(|_| word & !0xff == tag(id))
+}
+
 fn keep_overrides(before: &ObservedFile, new: &ObservedFile) {
     for (from, to) in before.members.iter().zip(&new.members).take(MAX_MEMBERS) {
-        let word = from.override_state.load(Ordering::Relaxed);
-        if word != 0 {
-            to.id
-                .store(from.id.load(Ordering::Relaxed), Ordering::Relaxed);
-            to.override_state.store(word, Ordering::Relaxed);
+        let id = from.id.load(Ordering::Relaxed);
+        if let Some(state) = from.override_of(id) {
+            to.set_override(id, Some(state));
         }
     }
 }

@@ -44,7 +44,7 @@ impl std::error::Error for TableError {}
 /// One validated table.
 #[derive(Debug, Default)]
 pub struct Table {
-    /// Empty, or validated; longer than the table when it is a reused copy.
+    /// Nothing or zeros (empty), or validated; longer than the table in memory for any table.
     words: Vec<u64>,
 }
 
@@ -104,6 +104,14 @@ impl Table {
             Ok(()) => Ok(Self { words }),
             Err(why) => Err((why, words)),
         }
+    }
+
+    /// The same table in other memory: zeroed, and large enough for any table.
+    pub(crate) fn moved_into(self, mut zeroed: Vec<u64>) -> Self {
+        // Its own length, not that of its memory. Without words it is empty, as zeros are.
+        let length = self.words.get(1).map_or(0, |w| low(*w));
+        zeroed[..length].copy_from_slice(&self.words[..length]);
+        Self { words: zeroed }
     }
 
     /// Gives the memory back.
