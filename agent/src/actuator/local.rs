@@ -50,9 +50,11 @@ impl Local {
     }
 
     /// What marks the process of a member.
-    fn marks(&self, order: &Order) -> [(&'static str, String); 3] {
+    fn marks(&self, order: &Order) -> [(&'static str, String); 4] {
         [
             ("KAMSCALE_INSTANCE", self.instance.clone()),
+            // Two agents may run one instance name with directories of their own.
+            ("KAMSCALE_LOGS", self.log_dir.display().to_string()),
             ("KAMSCALE_POOL", order.pool.clone()),
             ("KAMSCALE_MEMBER", order.name.clone()),
         ]

@@ -1,6 +1,10 @@
 //! The whole agent against a scripted Kamailio and real member processes.
 
 #![allow(clippy::unwrap_used, reason = "tests may: a panic is their verdict")]
+#![allow(
+    clippy::tests_outside_test_module,
+    reason = "this whole crate is tests"
+)]
 
 mod harness;
 

@@ -153,7 +153,7 @@ proptest! {
             let plan = world.step(step, &policy);
             let again = decide(&world.seen, &policy, &memory, world.now_s);
             prop_assert_eq!(&again.0, &plan, "same input, same plan");
-            for (_, time_s) in &mut drained_s {
+            for time_s in drained_s.values_mut() {
                 *time_s += step.seconds.max(0.0);
             }
             let removes = |action: &Action| {
