@@ -128,6 +128,9 @@ impl Journal {
         let Some(file) = &self.audit_file else {
             return Ok(());
         };
+        if let Some(dir) = file.parent() {
+            std::fs::create_dir_all(dir)?;
+        }
         let mut line = serde_json::to_vec(event)?;
         line.push(b'\n');
         File::options()

@@ -9,13 +9,18 @@ use kamscale_agent::cli::{self, Cli};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match cli::run(Cli::parse()).await {
+    let cli = Cli::parse();
+    let json = cli.json();
+    match cli::run(cli).await {
         Ok(text) => {
             println!("{text}");
             ExitCode::SUCCESS
         }
         Err(failure) => {
             eprintln!("kamscale: {}", failure.message);
+            if json {
+                println!("{:#}", failure.json());
+            }
             ExitCode::from(failure.code)
         }
     }

@@ -128,6 +128,20 @@ pub struct Failure {
     pub message: String,
 }
 
+impl Failure {
+    /// The failure as the API words errors, for `--json`.
+    pub fn json(&self) -> Value {
+        json!({"error": {"exit_code": self.code, "message": self.message}})
+    }
+}
+
+impl Cli {
+    /// Whether answers and failures are wanted as JSON.
+    pub fn json(&self) -> bool {
+        self.json
+    }
+}
+
 /// Carries the command out and answers what to print.
 ///
 /// # Errors

@@ -1,7 +1,9 @@
 //! The decision: from observation, policy, memory and time to a plan with its reason.
 
 use super::want::{self, SignalReading, Supply};
-use super::{Action, Memory, Mode, Observation, Phase, Plan, Policy, Quality, removal, time};
+use super::{
+    Action, Memory, Mode, Observation, Phase, Plan, Policy, Quality, removal, time, words,
+};
 
 /// The longest pause between two tries to create a member.
 pub(super) const CREATE_RETRY_MAX_S: f64 = 900.0;
@@ -34,7 +36,7 @@ pub fn decide(
     }
     let finished = removal::finish_drains(&mut memory, observation, policy, tick_s);
 
-    let mut reason = facts(observation, &signals, supply, want, surging);
+    let mut reason = words::facts(observation, &signals, supply, want, surging);
     let mut actions = Vec::new();
     if policy.mode == Mode::Paused {
         reason.push_str("; paused: nobody scales this pool");
@@ -256,56 +258,4 @@ fn note_actions(memory: &mut Memory, actions: &[Action], now_s: f64) {
             Action::Remove { .. } | Action::Hold => {}
         }
     }
-}
-
-/// What was seen and what is wanted, in words.
-fn facts(
-    observation: &Observation,
-    signals: &[SignalReading],
-    supply: Supply,
-    want: u32,
-    surging: bool,
-) -> String {
-    let count = |phase: Phase| {
-        observation
-            .members
-            .iter()
-            .filter(|m| m.phase == phase)
-            .count()
-    };
-    let mut parts = Vec::new();
-    match &observation.quality {
-        Quality::Good => {}
-        Quality::Partial(why) => parts.push(format!("incomplete data ({why})")),
-        Quality::Missing(why) => parts.push(format!("no data ({why})")),
-    }
-    for signal in signals {
-        let load = signal
-            .load
-            .map_or(String::new(), |load| format!(" ({:.0} %)", load * 100.0));
-        parts.push(format!(
-            "{} {} of {}{load}",
-            signal.name, signal.used, signal.capacity
-        ));
-    }
-    if let Some(rate) = observation.requests_per_s {
-        parts.push(format!("{rate:.1} requests/s"));
-    }
-    let states = [
-        (supply.serving as usize, "active"),
-        (supply.down as usize, "down"),
-        (supply.booting as usize, "booting"),
-        (count(Phase::Draining), "draining"),
-        (count(Phase::Leaving), "leaving"),
-        (count(Phase::Held), "held by an operator"),
-    ];
-    let states: Vec<String> = states
-        .iter()
-        .filter(|(count, name)| *count > 0 || *name == "active")
-        .map(|(count, name)| format!("{count} {name}"))
-        .collect();
-    parts.push(states.join(", "));
-    let surge = if surging { " (surge)" } else { "" };
-    parts.push(format!("wanted {want}{surge}"));
-    parts.join("; ")
 }

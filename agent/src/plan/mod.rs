@@ -1,6 +1,6 @@
 //! The plan: what one pool needs, decided from what was seen.
 //!
-//! [`decide`] is pure: no I/O, no clock, no randomness; the same input gives the same plan, in the
+//! [`decide()`] is pure: no I/O, no clock, no randomness; the same input gives the same plan, in the
 //! agent, in the simulator and in the tests. It must not know processes, Heat or shared memory.
 //! Its one rule above all: what was not seen never removes capacity.
 
@@ -11,6 +11,7 @@ mod policy;
 mod removal;
 mod time;
 mod want;
+mod words;
 
 pub use decide::decide;
 pub use memory::Memory;

@@ -12,3 +12,4 @@ mod command_line;
 mod life_of_a_member;
 mod reload;
 mod restart;
+mod shared_memory;
