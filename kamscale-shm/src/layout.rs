@@ -139,11 +139,9 @@ pub struct MemberRow {
     pub calls: AtomicI64,
     /// Out of selection until this `uptime_s` (passive detection); 0 or past: up.
     pub down_until_s: AtomicU64,
-    /// The operator's word (`kamscale.set_state`): 0 none, else 1 + the state's number in the low 8
-    /// bits, and above them the upper 24 bits of the member's id, of whom alone it speaks.
-    pub override_state: AtomicU32,
-    /// Unused.
-    pub reserved: AtomicU32,
+    /// The operator's word (`kamscale.set_state`): 0 none, else 1 + the state's number in the low 3
+    /// bits and the member's id, shifted by them, above: it speaks of that member alone.
+    pub override_word: AtomicU64,
     /// Times a script marked it as failed.
     pub failures: AtomicU64,
     /// Calls that were ever counted on it.

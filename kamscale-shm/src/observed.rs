@@ -205,11 +205,11 @@ impl MemberRow {
             self.down_until_s.store(0, Ordering::Relaxed);
             self.failures.store(0, Ordering::Relaxed);
             // Only the earlier owner's word: another process may have set the new owner's already.
-            let word = self.override_state.load(Ordering::Relaxed);
+            let word = self.override_word.load(Ordering::Relaxed);
             if state_in(word, id).is_none() {
                 let (clear, order) = (0, Ordering::Relaxed);
                 let _ = self
-                    .override_state
+                    .override_word
                     .compare_exchange(word, clear, order, order);
             }
         }
@@ -226,7 +226,7 @@ impl MemberRow {
     #[must_use]
     #[inline]
     pub fn is_usable(&self, id: u64, uptime_s: u64) -> bool {
-        let word = self.override_state.load(Ordering::Relaxed);
+        let word = self.override_word.load(Ordering::Relaxed);
         !self.is_of(id)
             || (matches!(state_in(word, id), None | Some(DesiredState::Active))
                 && self.down_until_s.load(Ordering::Relaxed) <= uptime_s)
@@ -246,29 +246,29 @@ impl MemberRow {
     /// The operator's word on it, if there is one.
     #[must_use]
     pub fn override_of(&self, id: u64) -> Option<DesiredState> {
-        state_in(self.override_state.load(Ordering::Relaxed), id).filter(|_| self.is_of(id))
+        state_in(self.override_word.load(Ordering::Relaxed), id).filter(|_| self.is_of(id))
     }
 
     /// Sets or (with `None`) takes back the operator's word on the member `id`.
     pub fn set_override(&self, id: u64, state: Option<DesiredState>) {
         self.claim(id);
-        let word = state.map_or(0, |s| tag(id) | (1 + s as u32));
-        self.override_state.store(word, Ordering::Release);
+        let word = state.map_or(0, |s| id << STATE_BITS | (1 + s as u64));
+        self.override_word.store(word, Ordering::Release);
     }
 }
 
-/// The bits of an override that say of whom it speaks: the upper 24 of the member's id. Identity
-/// and override are two stores, and a process may die, or be overtaken, between them: without the
-/// tag a member could inherit the override of the one that had its slot before.
-const fn tag(id: u64) -> u32 {
-    (id >> 32) as u32 & !0xff
-}
+/// Bits of an override that hold the state; those above them are of the member's id.
+const STATE_BITS: u32 = 3;
 
 /// What an override says of the member `id`; `None` if it says nothing, or speaks of another.
+///
+/// The word names its member, as identity and override are two stores and a process may die, or be
+/// overtaken, between them: else a member could inherit the override of its slot's earlier owner.
 #[inline]
-fn state_in(word: u32, id: u64) -> Option<DesiredState> {
-    let number = word.to_le_bytes()[0].checked_sub(1)?;
-    DesiredState::from_number(number).filter(|_| word & !0xff == tag(id))
+fn state_in(word: u64, id: u64) -> Option<DesiredState> {
+    let number = word.to_le_bytes()[0] & ((1 << STATE_BITS) - 1);
+    let state = DesiredState::from_number(number.checked_sub(1)?);
+    state.filter(|_| word >> STATE_BITS << STATE_BITS == id << STATE_BITS)
 }
 
 fn keep_overrides(before: &ObservedFile, new: &ObservedFile) {
