@@ -32,12 +32,11 @@ lints_without_kamailio() {
 # One package at a time: the module's library and the agent's program are both called kamscale. The contract and the
 # safe layer are documented for their users, the others for who works on them.
 documentation() {
-    local package private status=0
+    local package private flags status=0
     for package in "${PACKAGES[@]}"; do
-        private=(--document-private-items)
-        case $package in kamscale-shm | kamailio | kamailio-sys) private=() ;; esac
-        RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps -p "$package" \
-            ${private[0]+"${private[@]}"} || status=1
+        private=(--document-private-items) flags="-D warnings -A rustdoc::private_intra_doc_links"
+        case $package in kamscale-shm | kamailio | kamailio-sys) private=() flags="-D warnings" ;; esac
+        RUSTDOCFLAGS=$flags cargo doc --quiet --locked --no-deps -p "$package" ${private[0]+"${private[@]}"} || status=1
     done
     return "$status"
 }

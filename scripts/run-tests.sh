@@ -15,9 +15,6 @@ REASONS=() # one line per skipped test
 BROKEN=()  # one line per runner that failed
 
 export CARGO_TERM_COLOR=never CARGO_TERM_PROGRESS_WHEN=never
-# What the end-to-end tests load and start: the optimized build, as it ships.
-export KAMSCALE_MODULE=${KAMSCALE_MODULE:-$TARGET/release/libkamscale.so}
-export KAMSCALE_BIN_DIR=${KAMSCALE_BIN_DIR:-$TARGET/release}
 
 # A runner that hangs must not swallow the results of the others. Not on a terminal: it would not see Ctrl-C.
 LIMIT=()
@@ -78,12 +75,13 @@ step_safe-layer() {
     if [ "$found" = 0 ]; then execute safe-layer "safe layer in a real Kamailio" false; fi
 }
 
+# The end-to-end tests load and start what ships: the optimized build, which they find beside themselves.
 step_build() {
     local MAY_BE_EMPTY=yes
     execute build-module "build of the module" cargo build --release -p kamscale-module
     execute build-agent "build of the agent" cargo build --release -p kamscale-agent
 }
-step_end-to-end() { cargo_test end-to-end "end to end with a real Kamailio" -p kamscale-tests; }
+step_end-to-end() { cargo_test end-to-end "end to end with a real Kamailio" --release -p kamscale-tests; }
 
 [ $# -gt 0 ] || set -- "${STEPS[@]}"
 for step in "$@"; do

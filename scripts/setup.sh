@@ -66,6 +66,7 @@ kamailio-extra-modules|further modules of the server|has_module jansson|test dem
 sip-tester|sipp, the SIP caller|has_command sipp|test demo bench
 iproute2|ip and ss|has_command ip|test demo bench
 procps|ps|has_command ps|test demo bench
+git|says which commit a report is about|has_command git|demo bench
 valgrind|callgrind counts instructions|has_command valgrind|bench
 shellcheck|checks the shell scripts|has_command shellcheck|check
 TABLE
