@@ -32,6 +32,7 @@ mod run;
 mod sipp;
 mod tools;
 mod wait;
+mod watch;
 
 pub use agent::{Agent, AgentSetup};
 pub use call::Call;
@@ -41,6 +42,7 @@ pub use member::{Answer, Member, MemberCounts};
 pub use message::SipMessage;
 pub use process::{Process, stop_everything_on_signals};
 pub use run::RunDir;
-pub use sipp::{CallTotals, Sipp, SippSetup, SippSteps, uas_command};
+pub use sipp::{CallTotals, Sipp, SippSetup, SippSteps, read_steps, uas_command};
 pub use tools::{built, repository, tool};
 pub use wait::{PATIENCE, wait_for, wait_until};
+pub use watch::{MemberSample, Sample, Watch};

@@ -126,7 +126,7 @@ impl Report {
 
     /// Adds something that happened `t` seconds after the start.
     pub fn event(&mut self, t: f64, event: &str, details: Value) {
-        let mut whole = json!({"t": (t * 1000.0).round() / 1000.0, "event": event});
+        let mut whole = json!({"t": rounded(t), "event": event});
         if let (Some(whole), Value::Object(details)) = (whole.as_object_mut(), details) {
             whole.extend(details);
         }
@@ -168,20 +168,46 @@ impl Report {
     /// # Panics
     /// If it cannot be written.
     pub fn write(&self) -> PathBuf {
-        let mut whole = json!({
-            "report": self.name,
-            "commit": commit(),
-            "machine": {"cores": cores(), "kamailio": kamailio_version()},
-            "seconds": (self.began.elapsed().as_secs_f64() * 10.0).round() / 10.0,
-            "figures": self.figures,
-            "events": self.events,
-        });
-        if let Some(whole) = whole.as_object_mut() {
-            whole.extend(self.more.iter().cloned());
-        }
-        let text = serde_json::to_string_pretty(&whole).unwrap_or_default();
+        let head = [
+            ("report", json!(self.name)),
+            ("commit", json!(commit())),
+            (
+                "machine",
+                json!({"cores": cores(), "kamailio": kamailio_version()}),
+            ),
+            (
+                "seconds",
+                json!(rounded(self.began.elapsed().as_secs_f64())),
+            ),
+            ("figures", json!(self.figures)),
+            ("events", json!(self.events)),
+        ];
+        let head = head.map(|(name, value)| (name.to_owned(), value));
+        let parts: Vec<String> = head
+            .iter()
+            .chain(&self.more)
+            .map(|(name, value)| format!("  \"{name}\": {}", laid_out(value)))
+            .collect();
+        let text = format!("{{\n{}\n}}\n", parts.join(",\n"));
         write(&format!("{}.json", self.name), &text)
     }
+}
+
+/// A list with one line per element, anything else in one line.
+fn laid_out(value: &Value) -> String {
+    match value.as_array() {
+        Some(items) if !items.is_empty() => {
+            let lines: Vec<String> = items.iter().map(|i| format!("    {i}")).collect();
+            format!("[\n{}\n  ]", lines.join(",\n"))
+        }
+        _ => value.to_string(),
+    }
+}
+
+/// Thousandths are enough for seconds.
+#[must_use]
+pub fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
 }
 
 /// Writes a file into `target/reports` and returns its path.
@@ -205,11 +231,10 @@ fn output(command: &mut Command) -> String {
 
 /// The commit that is checked out, with `-dirty` if something was changed since.
 fn commit() -> String {
-    let mut git = Command::new("git");
-    output(
-        git.args(["describe", "--always", "--dirty", "--abbrev=40"])
-            .current_dir(repository()),
-    )
+    let git = |words: &[&str]| output(Command::new("git").args(words).current_dir(repository()));
+    let changed = git(&["status", "--porcelain", "--untracked-files=no"]);
+    let mark = if changed.is_empty() { "" } else { "-dirty" };
+    format!("{}{mark}", git(&["rev-parse", "HEAD"]))
 }
 
 fn cores() -> usize {

@@ -220,7 +220,8 @@ impl CallTotals {
 }
 
 /// The steps of a SIPp with its files in `dir`.
-pub(crate) fn read_steps(dir: &Path) -> SippSteps {
+#[must_use]
+pub fn read_steps(dir: &Path) -> SippSteps {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let paths = entries.map(|e| e.path());
     let mut counts = paths.filter(|p| p.to_string_lossy().ends_with("_counts.csv"));
