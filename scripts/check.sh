@@ -19,14 +19,15 @@ step() { # step NAME COMMAND...
 lints() {
     local package status=0
     for package in "${PACKAGES[@]}"; do
-        cargo clippy --quiet --locked -p "$package" --all-targets -- -D warnings || status=1
+        cargo clippy --quiet --locked --keep-going -p "$package" --all-targets -- -D warnings || status=1
     done
     return "$status"
 }
 
 # The same packages as libraries without the server, as their tests build them.
 lints_without_kamailio() {
-    cargo clippy --quiet --locked -p kamailio -p kamscale-module --no-default-features --all-targets -- -D warnings
+    cargo clippy --quiet --locked --keep-going -p kamailio -p kamscale-module --no-default-features \
+        --all-targets -- -D warnings
 }
 
 # One package at a time: the module's library and the agent's program are both called kamscale. The contract and the
