@@ -1,6 +1,8 @@
 //! Tables through the real files: what is published is what is read, compared with a plain model;
 //! and any bytes at all are refused without harm.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
