@@ -4,3 +4,9 @@
 
 #[cfg(test)]
 mod smoke;
+#[cfg(test)]
+mod calls_are_counted;
+#[cfg(test)]
+mod retransmissions;
+#[cfg(test)]
+mod support;
