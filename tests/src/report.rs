@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::tools::{repository, tool};
 
@@ -75,19 +75,30 @@ impl Figure {
         self.met.unwrap_or(true)
     }
 
-    /// Its name.
+    /// Its value, in words.
     #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         match &self.value {
             Value::Null => "-".into(),
             Value::Number(n) if n.is_f64() => format!("{:.2}", n.as_f64().unwrap_or(0.0)),
             other => other.to_string(),
         }
     }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// Something that happened; its details stand beside its time and name.
+#[derive(Clone, Debug, Serialize)]
+struct Event {
+    t: f64,
+    event: String,
+    #[serde(flatten)]
+    details: Map<String, Value>,
 }
 
 /// A report in the making.
@@ -96,7 +107,7 @@ pub struct Report {
     name: String,
     began: Instant,
     figures: Vec<Figure>,
-    events: Vec<Value>,
+    events: Vec<Event>,
     more: Vec<(String, Value)>,
 }
 
@@ -124,13 +135,24 @@ impl Report {
         &self.figures
     }
 
+    /// The value of a figure in words; `-` if there is none.
+    #[must_use]
+    pub fn value(&self, name: &str) -> String {
+        let figure = self.figures.iter().find(|f| f.name == name);
+        figure.map_or("-".into(), Figure::shown)
+    }
+
     /// Adds something that happened `t` seconds after the start.
     pub fn event(&mut self, t: f64, event: &str, details: Value) {
-        let mut whole = json!({"t": rounded(t), "event": event});
-        if let (Some(whole), Value::Object(details)) = (whole.as_object_mut(), details) {
-            whole.extend(details);
-        }
-        self.events.push(whole);
+        self.events.push(Event {
+            t: rounded(t),
+            event: event.into(),
+            details: match details {
+                Value::Object(details) => details,
+                Value::Null => Map::new(),
+                other => Map::from_iter([("value".to_owned(), other)]),
+            },
+        });
     }
 
     /// Adds another part beside figures and events.
@@ -179,29 +201,27 @@ impl Report {
                 "seconds",
                 json!(rounded(self.began.elapsed().as_secs_f64())),
             ),
-            ("figures", json!(self.figures)),
-            ("events", json!(self.events)),
         ];
-        let head = head.map(|(name, value)| (name.to_owned(), value));
-        let parts: Vec<String> = head
-            .iter()
-            .chain(&self.more)
-            .map(|(name, value)| format!("  \"{name}\": {}", laid_out(value)))
-            .collect();
+        let head = head.map(|(name, value)| format!("  \"{name}\": {value}"));
+        let mut parts = head.to_vec();
+        parts.push(laid_out("figures", &self.figures));
+        parts.push(laid_out("events", &self.events));
+        for (name, value) in &self.more {
+            parts.push(match value.as_array() {
+                Some(items) => laid_out(name, items),
+                None => format!("  \"{name}\": {value}"),
+            });
+        }
         let text = format!("{{\n{}\n}}\n", parts.join(",\n"));
         write(&format!("{}.json", self.name), &text)
     }
 }
 
-/// A list with one line per element, anything else in one line.
-fn laid_out(value: &Value) -> String {
-    match value.as_array() {
-        Some(items) if !items.is_empty() => {
-            let lines: Vec<String> = items.iter().map(|i| format!("    {i}")).collect();
-            format!("[\n{}\n  ]", lines.join(",\n"))
-        }
-        _ => value.to_string(),
-    }
+/// A list with one line per element.
+fn laid_out(name: &str, items: &[impl Serialize]) -> String {
+    let lines = items.iter().filter_map(|i| serde_json::to_string(i).ok());
+    let lines: Vec<String> = lines.map(|line| format!("\n    {line}")).collect();
+    format!("  \"{name}\": [{}\n  ]", lines.join(","))
 }
 
 /// Thousandths are enough for seconds.

@@ -8,7 +8,7 @@ use kamscale_tests::report::rounded;
 use kamscale_tests::{Sample, Watch};
 use serde_json::Value;
 
-use crate::scenario::{CAPACITY, Callers, Stage};
+use crate::scenario::{Callers, Stage};
 
 const SAMPLE_EVERY: Duration = Duration::from_millis(200);
 /// The pool has been back at its minimum for so long: the day may end.
@@ -102,11 +102,11 @@ impl Watcher<'_, '_> {
             format!("{:5.1} s: {}", e["t"].as_f64().unwrap_or(0.0), verdict(e))
         });
         format!(
-            "{:5.1} s | conference {:2} calls [{:>11}] {:28} | queue {:2} calls | {decision}",
+            "{:5.1} s | conference {:2} calls [{:>11}] {:20} | queue {:2} calls | {decision}",
             now.t,
             now.calls("conference"),
             calls.join(" "),
-            format!("{} of {CAPACITY}", states.join(", ")),
+            states.join(", "),
             now.calls("queue"),
         )
     }

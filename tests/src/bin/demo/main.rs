@@ -55,7 +55,10 @@ fn main() -> ExitCode {
     report.part("samples", json!(course.samples));
     println!("\n{}", report.table());
     let json = report.write();
-    let svg = report::write("demo.svg", &picture::draw(&course, &lives));
+    let svg = report::write(
+        "demo.svg",
+        &picture::draw(&course, &lives, &summary(&report)),
+    );
     println!("{}\n{}", json.display(), svg.display());
     let broken: Vec<&str> = report
         .figures()
@@ -70,6 +73,25 @@ fn main() -> ExitCode {
         eprintln!("Broken: {}", broken.join(", "));
         ExitCode::FAILURE
     }
+}
+
+/// The day in one line, from the figures.
+fn summary(report: &Report) -> String {
+    let value = |name: &str| report.value(name);
+    format!(
+        "{} calls offered, {} answered, {} failed, {} cut. Conference pool: {}, {}, {} members. \
+         Kamailio: {} restarts, {} reloads. Queue pool disturbed: {} times.",
+        value("calls.offered"),
+        value("calls.answered"),
+        value("calls.failed"),
+        value("calls.cut"),
+        value("members.start"),
+        value("members.peak"),
+        value("members.end"),
+        value("kamailio.restarts"),
+        value("kamailio.reloads"),
+        value("queue.disturbed"),
+    )
 }
 
 fn details(event: &serde_json::Value) -> serde_json::Value {

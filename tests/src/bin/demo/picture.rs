@@ -5,7 +5,7 @@ use kamscale_tests::Sample;
 
 use crate::course::Course;
 use crate::members::{Life, events_of};
-use crate::plot::{Anchor, Canvas, Panel};
+use crate::plot::{Anchor, Canvas, Panel, Rows};
 use crate::scenario::CAPACITY;
 
 // Okabe and Ito's palette, which colour-blind people can tell apart.
@@ -31,9 +31,11 @@ const LEFT: f64 = 80.0;
 const PLOT_WIDTH: f64 = 1270.0;
 /// Rates are means over so many seconds.
 const RATE_WINDOW_S: f64 = 4.0;
+/// Drains are marked at this height, in calls: above the lines of members that are emptied.
+const DRAINS_AT: f64 = 17.5;
 
 /// The whole picture, as SVG.
-pub(crate) fn draw(course: &Course, lives: &[Life]) -> String {
+pub(crate) fn draw(course: &Course, lives: &[Life], summary: &str) -> String {
     let seconds = (course.seconds / 5.0).ceil() * 5.0;
     let panel = |top: f64, height: f64, most: f64| Panel {
         left: LEFT,
@@ -46,9 +48,10 @@ pub(crate) fn draw(course: &Course, lives: &[Life]) -> String {
     let mut canvas = Canvas::new(WIDTH, HEIGHT);
     let title = "Conference-call day: capacity follows the calls, and no call notices";
     canvas.text((LEFT, 44.0), 28, INK, Anchor::Start, title);
-    draw_requests(&mut canvas, panel(100.0, 160.0, 4.0), course);
-    draw_members(&mut canvas, panel(330.0, 200.0, 5.0), course);
-    draw_calls(&mut canvas, panel(605.0, 320.0, 24.0), course, lives);
+    canvas.text((LEFT, 76.0), 18, GREY, Anchor::Start, summary);
+    draw_requests(&mut canvas, panel(134.0, 140.0, 3.0), course);
+    draw_members(&mut canvas, panel(350.0, 195.0, 5.0), course);
+    draw_calls(&mut canvas, panel(612.0, 315.0, 22.0), course, lives);
     canvas.finish()
 }
 
@@ -64,18 +67,30 @@ fn draw_requests(canvas: &mut Canvas, panel: Panel, course: &Course) {
     }
 }
 
-/// Requests per second around each sample.
+/// Requests per second around each sample: the mean over a window, smoothed once more, because
+/// whole calls in a short window make a saw.
 fn rates<'a>(samples: &'a [Sample], feature: &'a str) -> impl Iterator<Item = (f64, f64)> + 'a {
     let count = move |s: &Sample| {
         let requests = s.requests.get(feature).copied().unwrap_or(0);
         f64::from(u32::try_from(requests).unwrap_or(u32::MAX))
     };
-    let near = move |t: f64| samples.partition_point(|s| s.t < t).min(samples.len() - 1);
+    let window = move |t: f64| {
+        let from = samples.partition_point(|s| s.t < t - RATE_WINDOW_S / 2.0);
+        let to = samples.partition_point(|s| s.t <= t + RATE_WINDOW_S / 2.0);
+        &samples[from..to.max(from + 1)]
+    };
+    let rate = move |t: f64| {
+        let near = window(t);
+        let (from, to) = (&near[0], &near[near.len() - 1]);
+        (count(to) - count(from)) / (to.t - from.t).max(f64::EPSILON)
+    };
     samples.iter().map(move |sample| {
-        let from = &samples[near(sample.t - RATE_WINDOW_S / 2.0)];
-        let to = &samples[near(sample.t + RATE_WINDOW_S / 2.0)];
-        let span = (to.t - from.t).max(f64::EPSILON);
-        (sample.t, (count(to) - count(from)) / span)
+        let (sum, number) = window(sample.t)
+            .iter()
+            .fold((0.0, 0.0), |(sum, number), s| {
+                (sum + rate(s.t), number + 1.0)
+            });
+        (sample.t, sum / number)
     })
 }
 
@@ -122,7 +137,7 @@ fn draw_members(canvas: &mut Canvas, panel: Panel, course: &Course) {
 
 /// What was decided when, above the members.
 fn draw_decisions(canvas: &mut Canvas, panel: Panel, course: &Course) {
-    let mut last_x = [f64::NEG_INFINITY; 2];
+    let mut rows = Rows::default();
     for event in events_of(course, "conference").filter(|e| e["event"] == "decision") {
         let (Some(t), Some(actions)) = (event["t"].as_f64(), event["actions"].as_array()) else {
             continue;
@@ -136,16 +151,9 @@ fn draw_decisions(canvas: &mut Canvas, panel: Panel, course: &Course) {
                 _ => continue,
             };
             let x = panel.x(t);
-            // The first row that is free here; a text is about as wide as this.
-            let row = usize::from(x - last_x[0] < 52.0);
-            last_x[row] = x;
-            let y = panel.y(4.55) - if row == 0 { 0.0 } else { 20.0 };
-            canvas.line(
-                &[(x, y + 4.0), (x, panel.bottom())],
-                color,
-                1.0,
-                "opacity=\"0.5\"",
-            );
+            let y = panel.y(4.4) - 19.0 * rows.free(x, if text.len() > 3 { 50.0 } else { 34.0 });
+            let ends = [(x, y + 4.0), (x, panel.bottom())];
+            canvas.line(&ends, color, 1.0, "opacity=\"0.5\"");
             canvas.text((x, y), 16, color, Anchor::Middle, &text);
         }
     }
@@ -167,17 +175,22 @@ fn draw_calls(canvas: &mut Canvas, panel: Panel, course: &Course, lives: &[Life]
             "",
         );
     }
+    let lives: Vec<(&Life, &str)> = lives
+        .iter()
+        .zip(MEMBER_COLORS.iter().copied().cycle())
+        .collect();
     let mut row = 0;
-    for (life, color) in lives.iter().zip(MEMBER_COLORS.iter().cycle()) {
+    for (life, color) in &lives {
         draw_life(canvas, panel, course, life, color);
         key(canvas, panel, row, color, &life.name);
         row += 1;
     }
+    draw_moments(canvas, panel, &lives);
     key(canvas, panel, row, GREY, "queue-1, queue-2");
     draw_marks(canvas, panel, row + 2);
 }
 
-/// A member's calls, dashed while it drains, with its moments.
+/// A member's calls, dashed while it drains.
 fn draw_life(canvas: &mut Canvas, panel: Panel, course: &Course, life: &Life, color: &str) {
     let drains = life.draining.unwrap_or(f64::MAX);
     let end = life.removed.unwrap_or(f64::MAX);
@@ -185,25 +198,58 @@ fn draw_life(canvas: &mut Canvas, panel: Panel, course: &Course, life: &Life, co
     canvas.line(&line(0.0, drains), color, 3.0, "");
     let draining = line(drains, end);
     canvas.line(&draining, color, 3.0, "stroke-dasharray=\"7 5\"");
-    let number = life.name.rsplit('-').next().unwrap_or("?");
-    if let (Some(t), Some(_)) = (life.first_call, life.ordered) {
-        canvas.dot(panel.at(t, 0.0), 6.0, "white", color);
-        let at = (panel.x(t) - 10.0, panel.y(0.0) - 8.0);
-        canvas.text(at, 17, color, Anchor::End, number);
-    }
-    if let (Some(_), Some(tip)) = (life.draining, draining.first()) {
-        canvas.arrow_down((tip.0, tip.1 - 4.0), 14.0, color);
-        canvas.text((tip.0, tip.1 - 24.0), 17, color, Anchor::Middle, number);
-    }
-    if let Some(t) = life.removed {
-        canvas.cross(panel.at(t, 0.0), 7.0, color);
-        canvas.text(
-            (panel.x(t), panel.y(0.0) - 14.0),
-            17,
-            color,
-            Anchor::Middle,
-            number,
-        );
+}
+
+fn number(life: &Life) -> &str {
+    life.name.rsplit('-').next().unwrap_or("?")
+}
+
+/// What happened to a member at one moment.
+#[derive(Clone, Copy)]
+enum Moment {
+    FirstCall,
+    Drained,
+    Stopped,
+}
+
+/// The members' moments: first calls and ends on the axis, drains above the lines. Marks that are
+/// close stand above each other.
+fn draw_moments(canvas: &mut Canvas, panel: Panel, lives: &[(&Life, &str)]) {
+    let moments = lives.iter().flat_map(|(life, color)| {
+        let first = life.first_call.filter(|_| life.ordered.is_some());
+        let all = [
+            (first, Moment::FirstCall),
+            (life.draining, Moment::Drained),
+            (life.removed, Moment::Stopped),
+        ];
+        all.map(|(t, moment)| (t, moment, *life, *color))
+    });
+    let mut moments: Vec<_> = moments
+        .filter_map(|(t, moment, life, color)| Some((t?, moment, life, color)))
+        .collect();
+    moments.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut low, mut high) = (Rows::default(), Rows::default());
+    for (t, moment, life, color) in moments {
+        let (x, axis) = panel.at(t, 0.0);
+        match moment {
+            Moment::FirstCall => {
+                let y = axis - 20.0 * low.free(x, 30.0);
+                canvas.dot((x, y), 6.0, "white", color);
+                canvas.text((x - 11.0, y - 8.0), 17, color, Anchor::End, number(life));
+            }
+            Moment::Stopped => {
+                let y = axis - 20.0 * low.free(x, 30.0);
+                canvas.cross((x, y), 7.0, color);
+                canvas.text((x + 12.0, y - 4.0), 17, color, Anchor::Start, number(life));
+            }
+            Moment::Drained => {
+                let y = panel.y(DRAINS_AT) - 20.0 * high.free(x, 40.0);
+                let dotted = "stroke-dasharray=\"2 5\"";
+                canvas.line(&[(x, y), (x, axis)], color, 1.5, dotted);
+                canvas.arrow_down((x, y + 4.0), 14.0, color);
+                canvas.text((x + 13.0, y + 2.0), 17, color, Anchor::Start, number(life));
+            }
+        }
     }
 }
 

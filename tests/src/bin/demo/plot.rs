@@ -186,3 +186,20 @@ fn steps(most: f64, step: f64) -> impl Iterator<Item = f64> {
         .map(move |n| f64::from(n) * step)
         .take_while(move |v| *v <= most + 1e-9)
 }
+
+/// Rows of labels, so that none lies on another.
+#[derive(Default)]
+pub(crate) struct Rows(Vec<f64>);
+
+impl Rows {
+    /// The lowest row in which a label around `x` has room, as a number.
+    pub(crate) fn free(&mut self, x: f64, width: f64) -> f64 {
+        let found = self.0.iter().position(|end| x - width / 2.0 > *end);
+        let row = found.unwrap_or(self.0.len());
+        if found.is_none() {
+            self.0.push(0.0);
+        }
+        self.0[row] = x + width / 2.0;
+        f64::from(u8::try_from(row).unwrap_or(u8::MAX))
+    }
+}

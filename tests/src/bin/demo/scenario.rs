@@ -19,8 +19,9 @@ const LONG_RATE: (u32, Duration) = (3, Duration::from_secs(2));
 const LONG_TALK: Duration = Duration::from_secs(45);
 /// Short calls arrive once a second from beginning to end.
 const SHORT_TALK: Duration = Duration::from_secs(2);
-/// The queue is steady: one call a second.
-const QUEUE_TALK: Duration = Duration::from_secs(6);
+/// The queue is steady: two calls a second.
+const QUEUE_RATE: u32 = 2;
+const QUEUE_TALK: Duration = Duration::from_secs(5);
 /// A conference member takes so long before it listens.
 const BOOT_S: f64 = 2.0;
 /// Where the members' own files are.
@@ -80,7 +81,7 @@ impl<'a> Stage<'a> {
                 .talk(SHORT_TALK)
                 .start(),
             queue: caller("queue", "queue-sales")
-                .rate(1, second)
+                .rate(QUEUE_RATE, second)
                 .talk(QUEUE_TALK)
                 .start(),
         }
