@@ -96,7 +96,7 @@ pub fn pools(server: &Server, worker: &mut Worker) -> Value {
         let (selected, refused) = server.observed.selections(pool.slot());
         let usable = Usable {
             observed: &server.observed,
-            uptime_s: now(),
+            now_s: now(),
             tried: &[],
         };
         let takes = pool
@@ -156,7 +156,7 @@ fn find_pool<'a>(worker: &'a Worker, name: &str) -> Result<Pool<'a>, Fault> {
 fn member(server: &Server, member: &Member<'_>) -> Value {
     let usable = Usable {
         observed: &server.observed,
-        uptime_s: now(),
+        now_s: now(),
         tried: &[],
     };
     let row = server.observed.member(member.slot());

@@ -74,7 +74,7 @@ pub fn select<M: Message>(
     };
     let usable = Usable {
         observed: &server.observed,
-        uptime_s: now(),
+        now_s: now(),
         tried: &[],
     };
     let Some(picked) = selection::select(&pool, choice.algorithm, key, &usable, cursors) else {
@@ -111,7 +111,7 @@ pub fn next<M: Message>(server: &Server, worker: &mut Worker, msg: &mut M, targe
     };
     let usable = Usable {
         observed: &server.observed,
-        uptime_s: now(),
+        now_s: now(),
         tried: memory.tried(),
     };
     let algorithm = memory.algorithm;
@@ -297,7 +297,7 @@ pub fn is_active(
     };
     let usable = Usable {
         observed: &server.observed,
-        uptime_s: now(),
+        now_s: now(),
         tried: &[],
     };
     let mut active = (0..pool.active_len()).filter_map(|i| pool.active(i));

@@ -76,7 +76,7 @@ pub struct Usable<'a> {
     /// The counts.
     pub observed: &'a Observed,
     /// Kamailio's clock, in seconds.
-    pub uptime_s: u64,
+    pub now_s: u64,
     /// Slots that this request was sent to.
     pub tried: &'a [u16],
 }
@@ -89,7 +89,7 @@ impl Usable<'_> {
         let up = self
             .observed
             .member(member.slot())
-            .is_none_or(|row| row.is_usable(member.id(), self.uptime_s));
+            .is_none_or(|row| row.is_usable(member.id(), self.now_s));
         up && !self
             .tried
             .iter()

@@ -111,8 +111,8 @@ pub struct ObservedFile {
 pub struct ServerRow {
     /// Grows when another desired file is there: the workers look for it.
     pub desired_epoch: AtomicU64,
-    /// Kamailio's own clock: seconds since its start. Times in [`MemberRow`] are on it.
-    pub uptime_s: AtomicU64,
+    /// Kamailio's own clock in seconds (`get_ticks`), which does not begin at 0. Times in [`MemberRow`] are on it.
+    pub now_s: AtomicU64,
     /// 1 if calls are counted (the dialog module is loaded).
     pub calls_tracked: AtomicU32,
     /// How many features are declared.
@@ -137,7 +137,7 @@ pub struct MemberRow {
     pub id: AtomicU64,
     /// Calls that it carries now.
     pub calls: AtomicI64,
-    /// Out of selection until this `uptime_s` (passive detection); 0 or past: up.
+    /// Out of selection until `now_s` (passive detection); 0 or past: up.
     pub down_until_s: AtomicU64,
     /// The operator's word (`kamscale.set_state`): 0 none, else 1 + the state's number in the low 3
     /// bits and the member's id, shifted by them, above: it speaks of that member alone.

@@ -145,8 +145,8 @@ impl Observed {
     }
 
     /// A sign of life, and Kamailio's own clock. The timer process calls it every second.
-    pub fn beat(&self, uptime_s: u64) {
-        self.server().uptime_s.store(uptime_s, Ordering::Relaxed);
+    pub fn beat(&self, now_s: u64) {
+        self.server().now_s.store(now_s, Ordering::Relaxed);
         self.file
             .get()
             .header
@@ -225,11 +225,11 @@ impl MemberRow {
     /// Whether neither the operator nor passive detection keeps the member `id` out.
     #[must_use]
     #[inline]
-    pub fn is_usable(&self, id: u64, uptime_s: u64) -> bool {
+    pub fn is_usable(&self, id: u64, now_s: u64) -> bool {
         let word = self.override_word.load(Ordering::Relaxed);
         !self.is_of(id)
             || (matches!(state_in(word, id), None | Some(DesiredState::Active))
-                && self.down_until_s.load(Ordering::Relaxed) <= uptime_s)
+                && self.down_until_s.load(Ordering::Relaxed) <= now_s)
     }
 
     /// Calls that the member `id` carries now.

@@ -132,7 +132,7 @@ impl Observer {
         let file = self.file.get();
         let heartbeat = file.header.heartbeat_ns.load(Ordering::Acquire);
         let age_ns = clock::monotonic_ns().saturating_sub(heartbeat);
-        let uptime_s = file.server.uptime_s.load(Ordering::Relaxed);
+        let now_s = file.server.now_s.load(Ordering::Relaxed);
         let features = file.server.features.load(Ordering::Relaxed) as usize;
         let rows: Vec<(u32, &ProcessRow)> = (0_u32..)
             .zip(&file.processes)
@@ -152,7 +152,7 @@ impl Observer {
                 .collect(),
             members: (0_u32..)
                 .zip(&file.members)
-                .filter_map(|(slot, row)| member(slot, row, uptime_s))
+                .filter_map(|(slot, row)| member(slot, row, now_s))
                 .collect(),
             pools: pools(&rows),
             workers: rows
@@ -179,7 +179,7 @@ fn name(row: &NameRow) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn member(slot: u32, row: &MemberRow, uptime_s: u64) -> Option<MemberObserved> {
+fn member(slot: u32, row: &MemberRow, now_s: u64) -> Option<MemberObserved> {
     let id = row.id.load(Ordering::Acquire);
     (id != 0).then(|| MemberObserved {
         slot,
@@ -187,7 +187,7 @@ fn member(slot: u32, row: &MemberRow, uptime_s: u64) -> Option<MemberObserved> {
         calls: row.calls_of(id),
         calls_total: row.calls_total.load(Ordering::Relaxed),
         failures: row.failures.load(Ordering::Relaxed),
-        down: row.down_until_s.load(Ordering::Relaxed) > uptime_s,
+        down: row.down_until_s.load(Ordering::Relaxed) > now_s,
         override_state: row.override_of(id),
     })
 }

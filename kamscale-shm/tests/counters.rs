@@ -50,7 +50,7 @@ enum Step {
         state: Option<DesiredState>,
     },
     /// Kamailio's own clock goes on.
-    Clock { uptime_s: u64 },
+    Clock { now_s: u64 },
 }
 
 /// Few rows, the first and last among them, so that steps meet.
@@ -87,7 +87,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (slot(), id(), time()).prop_map(|(slot, id, until_s)| Step::Mark { slot, id, until_s }),
         2 => (slot(), id(), state())
             .prop_map(|(slot, id, state)| Step::Override { slot, id, state }),
-        1 => time().prop_map(|uptime_s| Step::Clock { uptime_s }),
+        1 => time().prop_map(|now_s| Step::Clock { now_s }),
     ]
 }
 
@@ -125,7 +125,7 @@ struct Model {
     entered: BTreeMap<usize, ()>,
     processes: BTreeMap<usize, ProcessModel>,
     members: BTreeMap<usize, MemberModel>,
-    uptime_s: u64,
+    now_s: u64,
 }
 
 impl Model {
@@ -161,7 +161,7 @@ impl Model {
                     row.generation
                 };
             }
-            Step::Clock { uptime_s } => self.uptime_s = uptime_s,
+            Step::Clock { now_s } => self.now_s = now_s,
             _ => self.take_member(step),
         }
     }
@@ -240,7 +240,7 @@ fn take(observed: &Observed, step: &Step) {
             member(slot).down_until_s.store(until_s, Ordering::Relaxed);
         }
         Step::Override { slot, id, state } => member(slot).set_override(id, state),
-        Step::Clock { uptime_s } => observed.beat(uptime_s),
+        Step::Clock { now_s } => observed.beat(now_s),
     }
 }
 
@@ -263,7 +263,7 @@ fn check_members(model: &Model, seen: &Snapshot) -> Result<(), TestCaseError> {
         prop_assert_eq!(row.failures, m.failures, "failures of {:?}", m);
         prop_assert_eq!(
             row.down,
-            m.down_until_s > model.uptime_s,
+            m.down_until_s > model.now_s,
             "passive detection of {:?}",
             m
         );
@@ -330,9 +330,9 @@ proptest! {
         for (slot, m) in &model.members {
             let row = observed.member(*slot).unwrap();
             let held = m.id != 0 && (!matches!(m.word, None | Some(DesiredState::Active))
-                || m.down_until_s > model.uptime_s);
-            prop_assert_eq!(row.is_usable(m.id, model.uptime_s), !held, "{:?}", m);
-            prop_assert!(row.is_usable(m.id ^ 1, model.uptime_s), "said of another member");
+                || m.down_until_s > model.now_s);
+            prop_assert_eq!(row.is_usable(m.id, model.now_s), !held, "{:?}", m);
+            prop_assert!(row.is_usable(m.id ^ 1, model.now_s), "said of another member");
             prop_assert_eq!((row.calls_of(m.id ^ 1), row.override_of(m.id ^ 1)), (0, None));
         }
         // A Kamailio that starts again has the operator's words and nothing else.

@@ -124,7 +124,7 @@ fn observed_structures() -> Vec<Structure> {
             "What concerns all of Kamailio. Written before the fork, and then by its timer process.",
             desired_epoch: AtomicU64 = "Grows when another desired file is there: the workers open \
                 it at their next request.",
-            uptime_s: AtomicU64 = "Kamailio's own clock: seconds since its start.",
+            now_s: AtomicU64 = "Kamailio's own clock in seconds, which does not begin at 0.",
             calls_tracked: AtomicU32 = "1 if calls are counted (the dialog module is loaded).",
             features: AtomicU32 = "How many features are declared.",
             processes: AtomicU32 = "How many processes Kamailio has; 0 before it knows.",
@@ -153,7 +153,7 @@ fn member_row() -> Structure {
         id: AtomicU64 = "Whose row it is: XXH3-64 of `pool`, NUL, `member`; 0 before anybody used \
             it. Whoever finds another id there looks past the rest.",
         calls: AtomicI64 = "Calls that it carries now. Below 0 counts as 0.",
-        down_until_s: AtomicU64 = "Out of selection until this `uptime_s` (passive detection); 0 \
+        down_until_s: AtomicU64 = "Out of selection until `now_s` (passive detection); 0 \
             or past: up. Cleared for another owner.",
         override_word: AtomicU64 = "The operator's word: 0 none, else 1 + the state's number in \
             the low 3 bits and the id, shifted by them, above; it speaks of that member alone. The \
