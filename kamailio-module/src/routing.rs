@@ -213,15 +213,16 @@ impl Mark {
 /// Tells what happened to the member that this request was sent to last.
 pub fn mark<M: Message>(server: &Server, worker: &mut Worker, msg: &mut M, mark: Mark) -> i32 {
     worker.refresh(server);
-    let used = recall(msg);
-    match used.and_then(|memory| {
-        with_used(server, worker, &memory, |row, _, _| {
-            apply(server, row, mark)
-        })
-    }) {
-        Some(()) => code::OK,
-        None => code::NOT_SELECTED,
-    }
+    let Some(memory) = recall(msg) else {
+        return code::NOT_SELECTED;
+    };
+    let marked = with_used(worker, &memory, |_, member| {
+        if let Some(row) = server.observed.member(member.slot()) {
+            row.claim(member.id());
+            apply(server, row, mark);
+        }
+    });
+    marked.map_or(code::NOT_SELECTED, |()| code::OK)
 }
 
 fn apply(server: &Server, row: &MemberRow, mark: Mark) {
@@ -229,26 +230,24 @@ fn apply(server: &Server, row: &MemberRow, mark: Mark) {
     match mark {
         Mark::Down => {
             row.failures.fetch_add(1, Relaxed);
-            row.down_until_s
-                .store(now() + server.settings.mark_down_s, Relaxed);
+            let until_s = now() + server.settings.mark_down_s;
+            row.down_until_s.store(until_s, Relaxed);
         }
         Mark::Up => row.down_until_s.store(0, Relaxed),
     }
 }
 
-/// Runs `f` on the member that a request was sent to last, if it is still in the table.
+/// Runs `f` on the member that a request was sent to last, and its pool; `None` if it has left the
+/// table.
 pub fn with_used<R>(
-    server: &Server,
     worker: &mut Worker,
     memory: &Memory,
-    f: impl FnOnce(&MemberRow, &Pool<'_>, &Member<'_>) -> R,
+    f: impl FnOnce(&Pool<'_>, &Member<'_>) -> R,
 ) -> Option<R> {
     let slot = usize::from(*memory.tried().last()?);
     let (pool, _) = worker.pool_by_hash(memory.pool)?;
     let member = pool.members().find(|m| m.slot() == slot)?;
-    let row = server.observed.member(slot)?;
-    row.claim(member.id());
-    Some(f(row, &pool, &member))
+    Some(f(&pool, &member))
 }
 
 /// Whether the message comes from the address and port of a member, of one pool or of any.

@@ -54,8 +54,8 @@ fn used(msg: &mut SipMessage<'_>, member: bool) -> Value {
     let Some(memory) = routing::recall(msg) else {
         return Value::Null;
     };
-    with(|server, worker| {
-        routing::with_used(server, worker, &memory, |_, pool, used| {
+    with(|_, worker| {
+        routing::with_used(worker, &memory, |pool, used| {
             text(if member { used.name() } else { pool.name() })
         })
     })
