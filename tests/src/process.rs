@@ -173,7 +173,10 @@ pub fn stop_everything_on_signals() {
         std::thread::spawn(move || {
             if let Some(signal) = signals.forever().next() {
                 let own = format!("{}.", std::process::id());
+                // Twice: the first round may have met a test in the middle of a start.
                 kill_all(|mark| mark.starts_with(&own));
+                kill_all(|mark| mark.starts_with(&own));
+                crate::run::remove_all();
                 std::process::exit(128 + signal);
             }
         });

@@ -18,6 +18,9 @@ const FIRST_IN_ORDER: u8 = 10;
 /// Addresses from here on are left to whoever asks for them by [`RunDir::address`].
 const FIRST_BY_NUMBER: u8 = 100;
 
+/// What the names of all run directories begin with.
+const PREFIX: &str = "ks-";
+
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// Files and addresses of one run.
@@ -45,7 +48,7 @@ impl RunDir {
             COUNT.fetch_add(1, Ordering::Relaxed)
         );
         // Short, because the paths of unix sockets must be.
-        let path = std::env::temp_dir().join(format!("ks-{mark}"));
+        let path = std::env::temp_dir().join(format!("{PREFIX}{mark}"));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap_or_else(|e| panic!("making {}: {e}", path.display()));
         let (net, claim) = claim_net();
@@ -133,6 +136,14 @@ impl Drop for RunDir {
         } else {
             let _ = fs::remove_dir_all(&self.path);
         }
+    }
+}
+
+/// Removes the directories of all runs of this process, which is about to end.
+pub(crate) fn remove_all() {
+    for number in 0..COUNT.load(Ordering::Relaxed) {
+        let mark = format!("{}.{number}", std::process::id());
+        let _ = fs::remove_dir_all(std::env::temp_dir().join(format!("{PREFIX}{mark}")));
     }
 }
 

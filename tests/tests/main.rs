@@ -3,10 +3,12 @@
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
-mod smoke;
-#[cfg(test)]
 mod calls_are_counted;
 #[cfg(test)]
+mod minimal;
+#[cfg(test)]
 mod retransmissions;
+#[cfg(test)]
+mod smoke;
 #[cfg(test)]
 mod support;
