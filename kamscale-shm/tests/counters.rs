@@ -4,7 +4,7 @@
 #![cfg(test)]
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kamscale_shm::limits::{MAX_FEATURES, MAX_MEMBERS, MAX_POOLS, MAX_PROCESSES};
 use kamscale_shm::observed::add;
@@ -431,25 +431,31 @@ fn an_override_set_while_others_take_the_row_over_is_not_lost() {
     let dir = tempfile::tempdir().unwrap();
     let observed = Observed::create(dir.path(), "t", &features()).unwrap();
     let (old, new) = (member_id("p", "old"), member_id("p", "new"));
-    for round in 0..300 {
-        let row = observed.member(round).unwrap();
-        row.set_override(old, Some(DesiredState::Disabled));
-        // A worker counts its first call on the new member while the operator drains it.
-        let start = std::sync::Barrier::new(2);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                start.wait();
+    let rows = || (0..MAX_MEMBERS).map(|slot| observed.member(slot).unwrap());
+    rows().for_each(|row| row.set_override(old, Some(DesiredState::Disabled)));
+    // A worker counts its first call on the new member while the operator drains it: row by row
+    // together, so that each is often between two stores of the other.
+    let at = [AtomicUsize::new(0), AtomicUsize::new(0)];
+    let together = |me: usize, slot: usize| {
+        at[me].store(slot + 1, Ordering::Release);
+        while at[1 - me].load(Ordering::Acquire) <= slot {
+            std::thread::yield_now();
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for (slot, row) in rows().enumerate() {
+                together(0, slot);
                 row.claim(new);
-            });
-            start.wait();
-            row.set_override(new, Some(DesiredState::Draining));
+            }
         });
-        assert_eq!(
-            row.override_of(new),
-            Some(DesiredState::Draining),
-            "round {round}"
-        );
-    }
+        for (slot, row) in rows().enumerate() {
+            together(1, slot);
+            row.set_override(new, Some(DesiredState::Draining));
+        }
+    });
+    let lost = rows().filter(|row| row.override_of(new) != Some(DesiredState::Draining));
+    assert_eq!(lost.count(), 0, "overrides that a take-over cleared");
 }
 
 #[test]
