@@ -12,3 +12,5 @@ mod retransmissions;
 mod smoke;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod failover;
