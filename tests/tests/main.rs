@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod calls_are_counted;
 #[cfg(test)]
+mod failover;
+#[cfg(test)]
 mod minimal;
 #[cfg(test)]
 mod retransmissions;
@@ -13,4 +15,4 @@ mod smoke;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
-mod failover;
+mod algorithms;

@@ -11,6 +11,9 @@ use serde_json::Value;
 
 /// Around the routes of a test; our module is loaded last.
 const HEAD: &str = r#"
+#!ifndef KS_INSTANCE
+#!define KS_INSTANCE "default"
+#!endif
 debug=2
 listen=KS_LISTEN
 disable_tcp=yes
@@ -31,6 +34,7 @@ modparam("ctl", "binrpc", KS_CTL)
 modparam("tm", "failure_reply_mode", 3)
 modparam("rr", "enable_full_lr", 1)
 modparam("kamscale", "shm_dir", KS_SHM_DIR)
+modparam("kamscale", "instance", KS_INSTANCE)
 "#;
 
 /// What is no new call: requests of a dialog go their way, OPTIONS are answered.
@@ -134,6 +138,23 @@ pub(crate) fn request_at(phone: &SipClient, method: &str) -> SipMessage {
             return message;
         }
     }
+}
+
+/// The status of a single request with headers, and one header of the answer.
+#[track_caller]
+pub(crate) fn ask(
+    client: &SipClient,
+    kamailio: &Kamailio<'_>,
+    headers: &[(&str, &str)],
+    wanted: &str,
+) -> String {
+    let mut request = client.request("OPTIONS", &format!("sip:test@{}", kamailio.sip()));
+    for (name, value) in headers {
+        request = request.with(name, value);
+    }
+    let reply = client.exchange(&request, kamailio.sip(), PATIENCE);
+    let reply = reply.unwrap_or_else(|| panic!("no answer to OPTIONS with {headers:?}"));
+    reply.header(wanted).unwrap_or_default().to_owned()
 }
 
 /// The URI of a socket that plays a member by hand.
