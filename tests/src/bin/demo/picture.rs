@@ -31,8 +31,8 @@ const LEFT: f64 = 80.0;
 const PLOT_WIDTH: f64 = 1270.0;
 /// Rates are means over so many seconds.
 const RATE_WINDOW_S: f64 = 4.0;
-/// Drains are marked at this height, in calls: above the lines of members that are emptied.
-const DRAINS_AT: f64 = 17.5;
+/// Drains and ends are marked at this height, in calls: above all lines.
+const MARKS_AT: f64 = 21.5;
 
 /// The whole picture, as SVG.
 pub(crate) fn draw(course: &Course, lives: &[Life], summary: &str) -> String {
@@ -51,7 +51,7 @@ pub(crate) fn draw(course: &Course, lives: &[Life], summary: &str) -> String {
     canvas.text((LEFT, 76.0), 18, GREY, Anchor::Start, summary);
     draw_requests(&mut canvas, panel(134.0, 140.0, 3.0), course);
     draw_members(&mut canvas, panel(350.0, 195.0, 5.0), course);
-    draw_calls(&mut canvas, panel(612.0, 315.0, 22.0), course, lives);
+    draw_calls(&mut canvas, panel(612.0, 315.0, 25.0), course, lives);
     canvas.finish()
 }
 
@@ -212,7 +212,7 @@ enum Moment {
     Stopped,
 }
 
-/// The members' moments: first calls and ends on the axis, drains above the lines. Marks that are
+/// The members' moments: first calls on the axis, drains and ends above the lines. Marks that are
 /// close stand above each other.
 fn draw_moments(canvas: &mut Canvas, panel: Panel, lives: &[(&Life, &str)]) {
     let moments = lives.iter().flat_map(|(life, color)| {
@@ -237,17 +237,15 @@ fn draw_moments(canvas: &mut Canvas, panel: Panel, lives: &[(&Life, &str)]) {
                 canvas.dot((x, y), 6.0, "white", color);
                 canvas.text((x - 11.0, y - 8.0), 17, color, Anchor::End, number(life));
             }
-            Moment::Stopped => {
-                let y = axis - 20.0 * low.free(x, 30.0);
-                canvas.cross((x, y), 7.0, color);
-                canvas.text((x + 12.0, y - 4.0), 17, color, Anchor::Start, number(life));
-            }
-            Moment::Drained => {
-                let y = panel.y(DRAINS_AT) - 20.0 * high.free(x, 40.0);
+            Moment::Drained | Moment::Stopped => {
+                let y = panel.y(MARKS_AT) - 20.0 * high.free(x, 38.0);
                 let dotted = "stroke-dasharray=\"2 5\"";
                 canvas.line(&[(x, y), (x, axis)], color, 1.5, dotted);
-                canvas.arrow_down((x, y + 4.0), 14.0, color);
-                canvas.text((x + 13.0, y + 2.0), 17, color, Anchor::Start, number(life));
+                match moment {
+                    Moment::Stopped => canvas.cross((x, y), 6.0, color),
+                    _ => canvas.arrow_down((x, y + 7.0), 14.0, color),
+                }
+                canvas.text((x + 11.0, y + 6.0), 17, color, Anchor::Start, number(life));
             }
         }
     }
