@@ -16,3 +16,5 @@ mod smoke;
 mod support;
 #[cfg(test)]
 mod algorithms;
+#[cfg(test)]
+mod bad_input;

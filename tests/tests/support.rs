@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use kamscale_shm::hash::member_id;
 use kamscale_shm::{DesiredState, MemberSpec, PoolSpec, Publisher, TableSpec, limits};
-use kamscale_tests::{Kamailio, PATIENCE, RunDir, SipClient, SipMessage, wait_until};
+use kamscale_tests::{
+    Kamailio, KamailioSetup, PATIENCE, RunDir, SipClient, SipMessage, wait_until,
+};
 use serde_json::Value;
 
 /// Around the routes of a test; our module is loaded last.
@@ -155,6 +157,29 @@ pub(crate) fn ask(
     let reply = client.exchange(&request, kamailio.sip(), PATIENCE);
     let reply = reply.unwrap_or_else(|| panic!("no answer to OPTIONS with {headers:?}"));
     reply.header(wanted).unwrap_or_default().to_owned()
+}
+
+/// Starts a Kamailio that must refuse to start; what it wrote.
+#[track_caller]
+pub(crate) fn refusal(run: &RunDir, setup: &KamailioSetup<'_>) -> String {
+    // An earlier one of the same name wrote to the same file.
+    run.write("kamailio.log", "");
+    let mut process = setup.spawn();
+    wait_until("Kamailio refuses to start", PATIENCE, || {
+        process.ended().is_some()
+    });
+    assert!(
+        process.ended().is_some_and(|s| !s.success()),
+        "Kamailio ended well:\n{}",
+        process.log()
+    );
+    process.log()
+}
+
+/// The lines of a log that hold all the words.
+pub(crate) fn lines<'a>(log: &'a str, words: &[&str]) -> Vec<&'a str> {
+    let has = |line: &&str| words.iter().all(|w| line.contains(w));
+    log.lines().filter(has).collect()
 }
 
 /// The URI of a socket that plays a member by hand.

@@ -26,16 +26,16 @@ pub(super) fn features() -> Vec<String> {
     SETTINGS.with(|s| s.features.clone())
 }
 
-fn not_empty(value: &str) -> Result<&str, String> {
+fn not_empty<'a>(name: &str, value: &'a str) -> Result<&'a str, String> {
     if value.is_empty() {
-        Err("must not be empty".to_owned())
+        Err(format!("{name} must not be empty"))
     } else {
         Ok(value)
     }
 }
 
 pub(super) fn shm_dir(value: &str) -> Result<(), String> {
-    let dir = std::path::PathBuf::from(not_empty(value)?);
+    let dir = std::path::PathBuf::from(not_empty("shm_dir", value)?);
     if !dir.is_absolute() {
         return Err("shm_dir must be an absolute path: a daemon runs in /".to_owned());
     }
@@ -44,7 +44,7 @@ pub(super) fn shm_dir(value: &str) -> Result<(), String> {
 }
 
 pub(super) fn instance(value: &str) -> Result<(), String> {
-    let name = not_empty(value)?.to_owned();
+    let name = not_empty("instance", value)?.to_owned();
     SETTINGS.with(|s| s.instance = name);
     Ok(())
 }
@@ -52,13 +52,13 @@ pub(super) fn instance(value: &str) -> Result<(), String> {
 pub(super) fn feature(value: &str) -> Result<(), String> {
     let mut all = features();
     all.push(value.to_owned());
-    kamscale_shm::Observed::check_features(&all).map_err(|e| e.to_string())?;
+    kamscale_shm::Observed::check_features(&all).map_err(|e| format!("feature: {e}"))?;
     SETTINGS.with(|s| s.features = all);
     Ok(())
 }
 
 pub(super) fn pools_file(value: &str) -> Result<(), String> {
-    let path = std::path::PathBuf::from(not_empty(value)?);
+    let path = std::path::PathBuf::from(not_empty("pools_file", value)?);
     SETTINGS.with(|s| s.pools_file = Some(path));
     Ok(())
 }
