@@ -18,3 +18,5 @@ mod support;
 mod algorithms;
 #[cfg(test)]
 mod bad_input;
+#[cfg(test)]
+mod odd_sip;
