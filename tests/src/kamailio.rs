@@ -71,11 +71,9 @@ impl<'a> KamailioSetup<'a> {
         command.arg("-f").arg(&self.cfg).args(["-DD", "-E"]);
         // fm: the packaged default manager makes every small allocation dear.
         command.args(["-x", "fm", "-X", "fm"]);
-        command.arg("-Y").arg(
-            self.run
-                .file(&format!("{}.run/x", self.name))
-                .with_file_name(""),
-        );
+        command
+            .arg("-Y")
+            .arg(self.run.dir(&format!("{}.run", self.name)));
         let socket = self.socket();
         let standard = [
             ("KS_LISTEN", format!("udp:{}", self.sip)),

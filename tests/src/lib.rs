@@ -20,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+pub mod bench;
 mod call;
 mod client;
 mod kamailio;

@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
 
 use crate::run::RunDir;
 
@@ -26,6 +26,7 @@ pub struct Process {
     child: Child,
     status: Option<ExitStatus>,
     log: PathBuf,
+    mark: String,
 }
 
 impl Process {
@@ -55,6 +56,7 @@ impl Process {
             child,
             status: None,
             log,
+            mark: run.mark().into(),
         }
     }
 
@@ -113,10 +115,18 @@ impl Process {
 
     /// kill -9, for it and whatever it forked.
     pub fn kill(&mut self) {
-        // The group may outlive its leader: a killed Kamailio leaves its workers.
-        let _ = kill_process_group(pid_of(self.child.id()), Signal::KILL);
-        if self.status.is_none() {
+        if self.ended().is_none() {
+            let _ = kill_process_group(pid_of(self.pid()), Signal::KILL);
             self.status = self.child.wait().ok();
+            return;
+        }
+        // The group may outlive its leader (a killed Kamailio leaves its workers). Its number alone
+        // proves nothing any more: the system may have given it away.
+        let group = pid_of(self.pid());
+        for pid in marked(|mark| mark == self.mark) {
+            if getpgid(Some(pid)) == Ok(group) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
         }
     }
 }
@@ -132,8 +142,8 @@ fn pid_of(pid: u32) -> Pid {
     raw.unwrap_or_else(|| panic!("{pid} is no process id"))
 }
 
-/// kill -9 for every process whose mark is wanted.
-fn kill_all(wanted: impl Fn(&str) -> bool) {
+/// Processes whose mark is wanted.
+fn marked(wanted: impl Fn(&str) -> bool) -> Vec<Pid> {
     let is_ours = |pid: &u32| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         let mut variables = environment.split(|b| *b == 0);
@@ -146,8 +156,13 @@ fn kill_all(wanted: impl Fn(&str) -> bool) {
     };
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|e| e.file_name().to_str()?.parse().ok());
-    for pid in pids.filter(|p| *p != std::process::id()).filter(is_ours) {
-        let _ = kill_process(pid_of(pid), Signal::KILL);
+    let others = pids.filter(|pid| *pid != std::process::id());
+    others.filter(is_ours).map(pid_of).collect()
+}
+
+fn kill_all(wanted: impl Fn(&str) -> bool) {
+    for pid in marked(wanted) {
+        let _ = kill_process(pid, Signal::KILL);
     }
 }
 

@@ -78,6 +78,14 @@ impl RunDir {
         path
     }
 
+    /// A directory in it; it is made.
+    #[must_use]
+    pub fn dir(&self, name: &str) -> PathBuf {
+        let path = self.path.join(name);
+        let _ = fs::create_dir_all(&path);
+        path
+    }
+
     /// Writes a file in it and returns its path.
     ///
     /// # Panics
@@ -91,9 +99,7 @@ impl RunDir {
     /// The directory of the shared memory files; it exists.
     #[must_use]
     pub fn shm_dir(&self) -> PathBuf {
-        let dir = self.path.join("shm");
-        let _ = fs::create_dir_all(&dir);
-        dir
+        self.dir("shm")
     }
 
     /// The address of this run that ends in `host` (100 to 250 are never given out otherwise).

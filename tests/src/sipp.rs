@@ -103,8 +103,7 @@ impl<'a> SippSetup<'a> {
     #[must_use]
     #[track_caller]
     pub fn start(self) -> Sipp {
-        let dir = self.run.file(&format!("sipp-{}/x", self.name));
-        let dir = dir.parent().unwrap_or(self.run.path()).to_path_buf();
+        let dir = self.run.dir(&format!("sipp-{}", self.name));
         let scenario = self
             .run
             .write(&format!("sipp-{}/play.xml", self.name), self.scenario);
@@ -141,7 +140,7 @@ fn basic_words(scenario: &Path, address: SocketAddr) -> Vec<String> {
 #[must_use]
 pub fn uas_command(run: &RunDir, dir: &str, boot_s: f64) -> String {
     let scenario = run.write("member.xml", MEMBER);
-    let dir = run.file(&format!("{dir}/x")).with_file_name("");
+    let dir = run.dir(dir);
     let words = "-i {address} -mi {address} -ci {address} -p {port} -bind_local -nostdin \
                  -trace_stat -stf stat.csv -fd 1 -trace_counts -trace_err -error_file errors.log";
     format!(

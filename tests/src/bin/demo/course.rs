@@ -102,8 +102,9 @@ impl Watcher<'_, '_> {
             format!("{:5.1} s: {}", e["t"].as_f64().unwrap_or(0.0), verdict(e))
         });
         format!(
-            "{:5.1} s | conference {:2} calls [{:>11}] {:20} | queue {:2} calls | {decision}",
+            "{:5.1} s | {:3} calls offered | conference {:2} [{:>11}] {:20} | queue {:2} | {decision}",
             now.t,
+            now.requests.get("calls").unwrap_or(&0),
             now.calls("conference"),
             calls.join(" "),
             states.join(", "),

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     let mut watch = Watch::new(&run.shm_dir(), "default");
     let before = Fingerprint::of(&stage.kamailio, &watch);
     println!(
-        "Kamailio {} with {} processes; calls on each conference member stand in brackets.",
+        "Kamailio {} with {} processes; calls on each conference member now stand in brackets.",
         stage.kamailio.pid(),
         before.count()
     );

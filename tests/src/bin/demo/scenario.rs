@@ -15,8 +15,8 @@ pub(crate) const MOST_MEMBERS: u32 = 4;
 pub(crate) const LONG_CALLS: u32 = 60;
 /// ... three of them in each two seconds ...
 const LONG_RATE: (u32, Duration) = (3, Duration::from_secs(2));
-/// ... and each so long that all of them go on at once for a few seconds.
-const LONG_TALK: Duration = Duration::from_secs(45);
+/// ... and each so long that all of them go on at once for a while.
+const LONG_TALK: Duration = Duration::from_secs(50);
 /// Short calls arrive once a second from beginning to end.
 const SHORT_TALK: Duration = Duration::from_secs(2);
 /// The queue is steady: two calls a second.

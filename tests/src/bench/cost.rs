@@ -1,0 +1,116 @@
+//! What one call of each case costs: instructions by callgrind, nanoseconds by the clock.
+
+use std::collections::BTreeMap;
+
+use super::bed::{Answer, Bed};
+use super::script::{Case, EMPTY, UNROLLED};
+
+/// What one call costs; `None` where it was not measured.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cost {
+    /// Instructions.
+    pub ir: Option<f64>,
+    /// Nanoseconds.
+    pub ns: Option<f64>,
+}
+
+/// By the case's name.
+pub type Costs = BTreeMap<String, Cost>;
+
+/// Rounds under callgrind, of [`UNROLLED`] calls each.
+const COUNTED_ROUNDS: u32 = 50;
+/// How long the loop of one wall-clock sample shall take.
+const SAMPLE_NS: f64 = 4e6;
+/// Wall-clock samples per case.
+pub const SAMPLES: usize = 15;
+
+/// Checks that a case did what it should: a wrong answer is a broken promise.
+fn check(case: &Case, answer: &Answer, broken: &mut Vec<String>) {
+    let right = match case.port {
+        Some(port) => answer.destination.ends_with(&format!(":{port}")),
+        None => true,
+    };
+    if !right {
+        let (name, is) = (&case.name, &answer.destination);
+        broken.push(format!("{name} set {is:?} as destination"));
+    }
+}
+
+/// Instructions per call. Each case runs twice, after a warm-up, so that what a request costs by
+/// itself falls out; then the empty loop is subtracted.
+#[must_use]
+pub fn instructions(bed: &Bed<'_>, cases: &[Case], broken: &mut Vec<String>) -> Costs {
+    let mut empty = 0.0;
+    let mut costs = Costs::new();
+    for case in cases {
+        let rounds = (COUNTED_ROUNDS / case.heavy).max(1);
+        let (_, _) = bed.instructions(&case.name, 1);
+        let (few, _) = bed.instructions(&case.name, 1);
+        let (many, answer) = bed.instructions(&case.name, 1 + rounds);
+        check(case, &answer, broken);
+        let round = number(many.saturating_sub(few)) / f64::from(rounds);
+        if case.name == EMPTY {
+            empty = round;
+        }
+        let ir = (round - empty) / f64::from(UNROLLED);
+        let cost = Cost {
+            ir: Some(ir),
+            ns: None,
+        };
+        costs.insert(case.name.clone(), cost);
+    }
+    costs
+}
+
+/// Nanoseconds per call, into `costs`. The cases take turns, so that noise hits all of them.
+pub fn wall(bed: &Bed<'_>, cases: &[Case], costs: &mut Costs, broken: &mut Vec<String>) {
+    const TRIAL: u32 = 20;
+    let rounds: Vec<u32> = cases
+        .iter()
+        .map(|case| {
+            let trial = (TRIAL / case.heavy).max(1);
+            let _ = bed.ask(&case.name, trial);
+            let answer = bed.ask(&case.name, trial);
+            check(case, &answer, broken);
+            let one = (answer.took_ns / f64::from(trial)).max(20.0);
+            whole(SAMPLE_NS / one).max(1)
+        })
+        .collect();
+    let mut samples = vec![Vec::with_capacity(SAMPLES); cases.len()];
+    for _ in 0..SAMPLES {
+        for ((case, rounds), samples) in cases.iter().zip(&rounds).zip(&mut samples) {
+            let answer = bed.ask(&case.name, *rounds);
+            samples.push(answer.took_ns / f64::from(*rounds));
+        }
+    }
+    let empty = cases.iter().position(|c| c.name == EMPTY);
+    let empty = empty.map_or(0.0, |i| median(&samples[i]));
+    for (case, samples) in cases.iter().zip(&samples) {
+        let ns = (median(samples) - empty) / f64::from(UNROLLED);
+        costs.entry(case.name.clone()).or_default().ns = Some(ns);
+    }
+}
+
+/// The middle of some values.
+#[must_use]
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// A count as a number: counts here are far below 2^53.
+#[must_use]
+#[allow(clippy::cast_precision_loss, reason = "far below 2^53")]
+pub fn number(count: u64) -> f64 {
+    count as f64
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped before"
+)]
+fn whole(value: f64) -> u32 {
+    value.clamp(0.0, 1e8) as u32
+}
