@@ -11,13 +11,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kamailio::module::{Module, Rank};
 use kamailio::process::Local;
-use kamailio::{counters, dialog, guard, log, process, timer};
+use kamailio::{counters, dialog, guard, log, process, run, timer};
 use kamscale_shm::limits::MAX_PROCESSES;
 
 use crate::calls;
 use crate::routing;
 use crate::server::Server;
-use crate::worker::Worker;
+use crate::worker::{self, Worker};
 use functions::{
     Count, IsActive, IsFromPool, MarkDst, Next, NextDomain, PoolExists, SelectDomain, SelectDst,
 };
@@ -63,6 +63,7 @@ impl Module for Kamscale {
             .store(flag, Ordering::Relaxed);
         register_counters(server)?;
         server.observed.beat(routing::now());
+        run::around(worker::begin_run, worker::end_run).map_err(|e| e.to_string())?;
         timer::every_second(every_second).map_err(|e| e.to_string())
     }
 

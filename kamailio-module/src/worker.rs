@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use kamailio::log::{self, Level, RateLimit};
-use kamailio::process;
+use kamailio::process::{self, Local};
 use kamscale_shm::layout::ProcessRow;
 use kamscale_shm::observed::add;
 use kamscale_shm::snapshot::RANK_OFFSET;
@@ -32,6 +32,42 @@ pub struct Worker {
     /// Pools that the script names, and where they are in the table in use.
     known: Vec<(String, u32)>,
     process: usize,
+}
+
+/// Not in the worker: a dialog that ends while the worker is in use may run a route.
+static RUN: Local<Run> = Local::new(|| Run::Outside);
+
+/// Where this process stands in a run of the script over one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Run {
+    /// In none: each look at a pool is on its own (RPC, timers).
+    Outside,
+    /// In one that has not looked at a pool yet.
+    Begun,
+    /// In one that keeps the table it has seen to its end.
+    Settled,
+}
+
+/// The script begins to run over a message.
+pub fn begin_run() {
+    RUN.with(|run| *run = Run::Begun);
+}
+
+/// The script has run.
+pub fn end_run() {
+    RUN.with(|run| *run = Run::Outside);
+}
+
+/// Whether this run of the script has its table; if not, it has it from now on.
+#[inline]
+fn settle() -> bool {
+    RUN.with(|run| {
+        let settled = *run == Run::Settled;
+        if *run == Run::Begun {
+            *run = Run::Settled;
+        }
+        settled
+    })
 }
 
 impl Worker {
@@ -105,9 +141,13 @@ impl Worker {
     }
 
     /// Uses what an agent has published since. Every function that looks at a pool begins with it,
-    /// so no request is routed by an old table.
+    /// so no request is routed by an old table. Only the first one of a run of the script takes a
+    /// new table: the others must not see another generation than it did.
     #[inline]
     pub fn refresh(&mut self, server: &Server) {
+        if settle() {
+            return;
+        }
         // Partner: the Release in `Observed::look_for_desired`, by the timer process.
         let epoch = server
             .observed

@@ -31,6 +31,8 @@ pub mod parameter;
 #[cfg(feature = "host")]
 pub mod pv;
 #[cfg(feature = "host")]
+pub mod run;
+#[cfg(feature = "host")]
 pub mod script;
 #[cfg(feature = "host")]
 mod sip;

@@ -15,7 +15,7 @@ use crate::routing::{
     Choice, Mark, Target, count, is_active, is_from_pool, mark, pool_exists, select,
 };
 use crate::server::{Server, Settings};
-use crate::worker::PoolName;
+use crate::worker::{self, PoolName};
 
 const P: PoolName<'static> = PoolName::Text(b"p");
 
@@ -262,4 +262,27 @@ fn bad_settings_stop_the_start_and_say_why() {
         error.contains("pools_file") && error.contains("/nowhere/pools"),
         "{error}"
     );
+}
+
+#[test]
+fn one_run_of_the_script_sees_one_table_and_the_next_one_the_newest() {
+    let mut site = Site::of(1);
+    worker::begin_run();
+    assert_eq!(
+        site.pick(Algorithm::RoundRobin, None).as_deref(),
+        Some("m0")
+    );
+    site.publish(&[member("new")]);
+    assert_eq!(site.pick(Algorithm::Hash, None).as_deref(), Some("m0"));
+    worker::end_run();
+    assert_eq!(site.pick(Algorithm::Hash, None).as_deref(), Some("new"));
+    site.publish(&[member("newer")]);
+    worker::begin_run();
+    let first = site.pick(Algorithm::RoundRobin, None);
+    assert_eq!(
+        first.as_deref(),
+        Some("newer"),
+        "a run begins with the newest"
+    );
+    worker::end_run();
 }

@@ -8,6 +8,7 @@
 #include "core/mod_fix.h"
 #include "core/pt.h"
 #include "core/timer.h"
+#include "core/script_cb.h"
 #include "core/route.h"
 #include "core/route_struct.h"
 #include "core/action.h"
