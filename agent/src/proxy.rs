@@ -20,6 +20,8 @@ pub trait Proxy {
     fn published(&self) -> Option<&TableSpec>;
     /// Its generation; 0 before the first.
     fn generation(&self) -> u64;
+    /// Whether Kamailio can still read it: somebody may have damaged or removed the file.
+    fn is_in_force(&self) -> bool;
     /// Where the counts of a member are.
     fn slot(&self, pool: &str, member: &str) -> Option<u32>;
     /// Where the counts of a pool are.
@@ -78,6 +80,10 @@ impl Proxy for SharedMemory {
 
     fn generation(&self) -> u64 {
         self.publisher.generation()
+    }
+
+    fn is_in_force(&self) -> bool {
+        self.publisher.is_in_force()
     }
 
     fn slot(&self, pool: &str, member: &str) -> Option<u32> {

@@ -126,8 +126,13 @@ impl Publisher {
     /// Notes what Kamailio counts now: slots that carry calls are not given to other members, and
     /// members that Kamailio already knows get their old slots. Call it before publishing.
     pub fn learn(&mut self, snapshot: &Snapshot) {
-        let counted = snapshot.members.iter().filter(|m| m.calls > 0);
-        self.members.learn(counted.map(|m| (m.slot, m.id)));
+        let rows = || snapshot.members.iter();
+        self.members.learn(
+            rows().filter(|m| m.calls > 0).map(|m| m.slot),
+            rows()
+                .filter(|m| m.calls > 0 || m.override_state.is_some())
+                .map(|m| (m.id, m.slot)),
+        );
     }
 
     /// Publishes a table as the next generation, which it returns. All of it becomes visible at
@@ -205,6 +210,14 @@ impl Publisher {
         self.pools.get(xxh3(pool.as_bytes()))
     }
 
+    /// Whether Kamailio can still read the table that was published last. False if the file was
+    /// removed, replaced, cut or written over: publish again, which makes it anew if need be.
+    #[must_use]
+    pub fn is_in_force(&self) -> bool {
+        let found = newest_table(self.file.get()).map(|(generation, _)| generation);
+        self.is_in_place() && found == Some(self.generation)
+    }
+
     /// A sign of life; call it once per loop.
     pub fn beat(&self) {
         self.file
@@ -214,11 +227,15 @@ impl Publisher {
             .store(clock::monotonic_ns(), Ordering::Release);
     }
 
-    /// Makes the file anew if somebody removed, replaced or cut it: what is published must be seen.
-    fn keep_file_in_place(&mut self) -> Result<(), ShmError> {
+    fn is_in_place(&self) -> bool {
         let whole =
             std::fs::metadata(&self.path).is_ok_and(|m| m.len() >= size_of::<DesiredFile>() as u64);
-        if whole && self.identity == files::identity(&self.path) {
+        whole && self.identity == files::identity(&self.path)
+    }
+
+    /// Makes the file anew if somebody removed, replaced or cut it: what is published must be seen.
+    fn keep_file_in_place(&mut self) -> Result<(), ShmError> {
+        if self.is_in_place() {
             return Ok(());
         }
         self.file = files::create::<DesiredFile>(&self.path, |_| ())?;

@@ -9,8 +9,10 @@ pub(crate) struct Slots {
     limit: u32,
     by_id: HashMap<u64, u32>,
     taken: HashSet<u32>,
-    /// Slots on which Kamailio still counts something, and whose they are.
-    counted: HashMap<u32, u64>,
+    /// Slots on which Kamailio still counts something: not to be given away.
+    counted: HashSet<u32>,
+    /// Whom Kamailio knows already, and where: an agent that lost its own memory finds them again.
+    known: HashMap<u64, u32>,
     /// Where the search for a free one goes on: freed slots rest for a whole round.
     next: u32,
 }
@@ -21,7 +23,8 @@ impl Slots {
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
             by_id: HashMap::new(),
             taken: HashSet::new(),
-            counted: HashMap::new(),
+            counted: HashSet::new(),
+            known: HashMap::new(),
             next: 0,
         }
     }
@@ -39,9 +42,14 @@ impl Slots {
         self.next = self.next.max((slot + 1) % self.limit);
     }
 
-    /// Notes on which slots something is counted now, and for whom.
-    pub(crate) fn learn(&mut self, counted: impl Iterator<Item = (u32, u64)>) {
+    /// Notes on which slots something is counted now, and whom Kamailio knows where.
+    pub(crate) fn learn(
+        &mut self,
+        counted: impl Iterator<Item = u32>,
+        known: impl Iterator<Item = (u64, u32)>,
+    ) {
         self.counted = counted.collect();
+        self.known = known.collect();
     }
 
     /// Gives every identity its slot and takes back those of all others. `None` if there are not
@@ -51,16 +59,16 @@ impl Slots {
         let before = (self.by_id.clone(), self.taken.clone(), self.next);
         self.by_id.retain(|id, _| wanted.contains(id));
         self.taken = self.by_id.values().copied().collect();
-        let counted_for: HashMap<u64, u32> = self.counted.iter().map(|(s, id)| (*id, *s)).collect();
         let mut slots = Vec::with_capacity(ids.len());
         for id in ids {
-            let known = self.by_id.get(id).copied();
-            // Kamailio counts calls of this member already: an agent that lost its own memory.
-            let counted = counted_for
-                .get(id)
-                .copied()
-                .filter(|s| !self.taken.contains(s));
-            let Some(slot) = known.or(counted).or_else(|| self.free()) else {
+            let mine = self.by_id.get(id).copied();
+            let known = || {
+                self.known
+                    .get(id)
+                    .copied()
+                    .filter(|s| !self.taken.contains(s))
+            };
+            let Some(slot) = mine.or_else(known).or_else(|| self.free()) else {
                 (self.by_id, self.taken, self.next) = before;
                 return None;
             };
@@ -75,7 +83,7 @@ impl Slots {
         for _ in 0..self.limit {
             let slot = self.next;
             self.next = (self.next + 1) % self.limit;
-            if !self.taken.contains(&slot) && !self.counted.contains_key(&slot) {
+            if !self.taken.contains(&slot) && !self.counted.contains(&slot) {
                 return Some(slot);
             }
         }
@@ -92,21 +100,21 @@ mod tests {
     fn a_slot_with_calls_on_it_is_not_given_away() {
         let mut slots = Slots::new(3);
         assert_eq!(slots.assign(&[10, 11, 12]), Some(vec![0, 1, 2]));
-        slots.learn([(1, 11)].into_iter());
+        slots.learn([1].into_iter(), [(11, 1)].into_iter());
         assert_eq!(
             slots.assign(&[10, 12, 13]),
             None,
             "11 still has calls on slot 1"
         );
-        slots.learn(std::iter::empty());
+        slots.learn(std::iter::empty(), std::iter::empty());
         assert_eq!(slots.assign(&[10, 12, 13]), Some(vec![0, 2, 1]));
     }
 
     #[test]
-    fn a_member_gets_back_the_slot_on_which_its_calls_are_counted() {
+    fn a_member_gets_back_the_slot_on_which_kamailio_knows_it() {
         let mut slots = Slots::new(8);
-        slots.learn([(5, 77)].into_iter());
-        assert_eq!(slots.assign(&[76, 77]), Some(vec![0, 5]));
+        slots.learn([5].into_iter(), [(77, 5), (78, 6)].into_iter());
+        assert_eq!(slots.assign(&[76, 77, 78]), Some(vec![0, 5, 6]));
     }
 
     proptest! {

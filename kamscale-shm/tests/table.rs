@@ -333,3 +333,38 @@ fn the_operators_word_outlives_a_restart_of_kamailio() {
         "a new owner of the slot"
     );
 }
+
+#[test]
+fn a_publisher_sees_that_its_table_was_damaged_and_publishing_again_mends_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t.desired");
+    let mut publisher = Publisher::open(dir.path(), "t").unwrap();
+    publisher.publish(&one_pool(4)).unwrap();
+    let damages: [&dyn Fn(); 4] = [
+        &|| fs::remove_file(&path).unwrap(),
+        &|| cut(&path),
+        &|| overwrite(&path, 128, &[0xff; 8]),
+        &|| (0..5).for_each(|slot| overwrite(&path, 4096 + slot * (16 << 20), &[7; 9000])),
+    ];
+    for (number, damage) in damages.iter().enumerate() {
+        assert!(publisher.is_in_force());
+        damage();
+        assert!(!publisher.is_in_force(), "damage {number} was not seen");
+        let generation = publisher.publish(&one_pool(4)).unwrap();
+        let mut reader = DesiredReader::new(path.clone());
+        assert_eq!(
+            reader.refresh(1),
+            Refresh::Applied(generation),
+            "damage {number}"
+        );
+    }
+}
+
+fn cut(path: &Path) {
+    fs::OpenOptions::new()
+        .write(true)
+        .open(path)
+        .unwrap()
+        .set_len(5000)
+        .unwrap();
+}

@@ -97,7 +97,9 @@ impl Agent {
     /// Publishes if the table changed, then starts what waits for that, reports and saves.
     pub(super) fn publish_and_report(&mut self, now_s: f64) {
         let table = state::table(&self.state, &self.config.pools);
-        let changed = self.proxy.generation() == 0 || self.proxy.published() != Some(&table);
+        let changed = self.proxy.generation() == 0
+            || self.proxy.published() != Some(&table)
+            || !self.proxy.is_in_force();
         let mut in_force = true;
         if changed {
             match self.proxy.publish(&table) {

@@ -106,6 +106,10 @@ impl Proxy for FakeProxy {
         Ok(script.generation)
     }
 
+    fn is_in_force(&self) -> bool {
+        true
+    }
+
     fn published(&self) -> Option<&TableSpec> {
         self.table.as_ref()
     }
