@@ -3,20 +3,26 @@
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
+mod algorithms;
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod calls_are_counted;
+#[cfg(test)]
+mod churn;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
+mod load;
+#[cfg(test)]
 mod minimal;
+#[cfg(test)]
+mod odd_sip;
+#[cfg(test)]
+mod pool_change_is_used;
 #[cfg(test)]
 mod retransmissions;
 #[cfg(test)]
 mod smoke;
 #[cfg(test)]
 mod support;
-#[cfg(test)]
-mod algorithms;
-#[cfg(test)]
-mod bad_input;
-#[cfg(test)]
-mod odd_sip;
