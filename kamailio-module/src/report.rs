@@ -1,5 +1,6 @@
 //! What the RPC commands answer, and the one thing an operator may change: a member's state.
 
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use kamailio::rpc::{Args, Fault, Value};
@@ -89,9 +90,38 @@ pub fn features(server: &Server) -> Value {
     )
 }
 
-/// `kamscale.pools`
-pub fn pools(server: &Server, worker: &mut Worker) -> Value {
+/// How many structures are one answer without being asked for: at their longest they still fit into
+/// the 128 KiB that kamcmd, and a datagram of jsonrpcs, can carry.
+pub const MAX_WHOLE: usize = 150;
+
+/// `[FIRST [COUNT]]`: which of `all` structures the caller wants. All of them if it does not say and
+/// they fit; never a silent cut.
+fn page(args: &mut Args<'_>, all: usize, command: &str) -> Result<Range<usize>, Fault> {
+    let mut number = |name: &str| match args.optional().map(|text| text.parse::<usize>()) {
+        None => Ok(None),
+        Some(Ok(number)) => Ok(Some(number)),
+        Some(Err(_)) => Err(Fault::bad_request(format!("{name} is no number"))),
+    };
+    let first = number("FIRST")?;
+    let count = number("COUNT")?;
+    if first.is_none() && all > MAX_WHOLE {
+        return Err(Fault::bad_request(format!(
+            "{all} are too many for one answer, ask for a part: {command} FIRST [COUNT], \
+             e.g. {command} 0 {MAX_WHOLE}"
+        )));
+    }
+    let first = first.unwrap_or(0).min(all);
+    let end = first.saturating_add(count.unwrap_or(MAX_WHOLE)).min(all);
+    Ok(first..end)
+}
+
+/// `kamscale.pools [FIRST [COUNT]]`
+///
+/// # Errors
+/// 400 for arguments that are no numbers, or without any if there are very many pools.
+pub fn pools(server: &Server, worker: &mut Worker, args: &mut Args<'_>) -> Result<Value, Fault> {
     worker.refresh(server);
+    let part = page(args, worker.table().pool_count(), "kamscale.pools")?;
     let one = |pool: Pool<'_>| {
         let (selected, refused) = server.observed.selections(pool.slot());
         let usable = Usable {
@@ -115,7 +145,8 @@ pub fn pools(server: &Server, worker: &mut Worker) -> Value {
             (c"hash_bits", int(pool.hash_bits())),
         ])
     };
-    Value::List(worker.table().pools().map(one).collect())
+    let pools = part.filter_map(|i| worker.table().pool(i));
+    Ok(Value::List(pools.map(one).collect()))
 }
 
 /// Calls on all members of a pool.
@@ -129,17 +160,17 @@ pub fn calls(server: &Server, pool: &Pool<'_>) -> u64 {
         .sum()
 }
 
-/// `kamscale.members POOL`
+/// `kamscale.members POOL [FIRST [COUNT]]`
 ///
 /// # Errors
-/// 400 without a pool, 404 for one that is not there.
+/// 400 without a pool, or without FIRST if it has very many members; 404 for one that is not there.
 pub fn members(server: &Server, worker: &mut Worker, args: &mut Args<'_>) -> Result<Value, Fault> {
     let name = args.required("POOL")?;
     worker.refresh(server);
     let pool = find_pool(worker, &name)?;
-    Ok(Value::List(
-        pool.members().map(|m| member(server, &m)).collect(),
-    ))
+    let part = page(args, pool.len(), &format!("kamscale.members {name}"))?;
+    let members = part.filter_map(|i| pool.member(i));
+    Ok(Value::List(members.map(|m| member(server, &m)).collect()))
 }
 
 fn find_pool<'a>(worker: &'a Worker, name: &str) -> Result<Pool<'a>, Fault> {

@@ -26,3 +26,9 @@ mod retransmissions;
 mod smoke;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod large_answers;
+#[cfg(test)]
+mod rpc;
+#[cfg(test)]
+mod statistics;

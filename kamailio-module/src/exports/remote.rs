@@ -40,25 +40,27 @@ impl RpcCommand for Features {
     }
 }
 
-/// `kamscale.pools`
+/// `kamscale.pools [FIRST [COUNT]]`
 pub(super) struct Pools;
 
 impl RpcCommand for Pools {
     const NAME: &'static CStr = c"kamscale.pools";
-    const DOC: &'static CStr = c"Pools with members, calls, capacity and selections";
+    const DOC: &'static CStr =
+        c"Pools with members, calls, capacity and selections; parameters: [FIRST [COUNT]]";
     const ARRAY: bool = true;
 
-    fn run(_: &mut Args<'_>) -> Result<Value, Fault> {
-        answer(|server, worker| Ok(report::pools(server, worker)))
+    fn run(args: &mut Args<'_>) -> Result<Value, Fault> {
+        answer(|server, worker| report::pools(server, worker, args))
     }
 }
 
-/// `kamscale.members POOL`
+/// `kamscale.members POOL [FIRST [COUNT]]`
 pub(super) struct Members;
 
 impl RpcCommand for Members {
     const NAME: &'static CStr = c"kamscale.members";
-    const DOC: &'static CStr = c"Members of a pool with state, calls and capacity; parameter: POOL";
+    const DOC: &'static CStr =
+        c"Members of a pool with state, calls and capacity; parameters: POOL [FIRST [COUNT]]";
     const ARRAY: bool = true;
 
     fn run(args: &mut Args<'_>) -> Result<Value, Fault> {
