@@ -32,3 +32,5 @@ mod large_answers;
 mod rpc;
 #[cfg(test)]
 mod statistics;
+#[cfg(test)]
+mod kemi;
