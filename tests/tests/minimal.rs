@@ -18,10 +18,7 @@ struct Scene<'a> {
 impl<'a> Scene<'a> {
     fn new(run: &'a RunDir) -> Self {
         let (bad, good) = (Member::start(run.endpoint()), Member::start(run.endpoint()));
-        let kamailio = Kamailio::minimal(run)
-            .define("KS_CHILDREN", 2)
-            .define("KS_FR_TIMER", 300)
-            .start();
+        let kamailio = Kamailio::minimal(run).define("KS_CHILDREN", 2).start();
         let pools = format!(
             "[pools.conference]\nmode = \"paused\"\n[pools.queue]\nmode = \"paused\"\n\
              [[pools.queue.members]]\nname = \"bad\"\nuri = \"{}\"\n\
