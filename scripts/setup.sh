@@ -52,6 +52,7 @@ has_libclang() {
     [ -n "${LIBCLANG_PATH:-}" ] || has_file '/usr/lib/llvm-*/lib/libclang*.so*' || has_file '/usr/lib*/libclang.so*'
 }
 has_clang() { has_command clang || has_file '/usr/bin/clang-[0-9]*'; }
+has_libssl() { has_file '/usr/include/openssl/ssl.h' || has_file '/usr/local/include/openssl/ssl.h'; }
 
 # package | what it is | probe | groups that need it
 packages() {
@@ -62,6 +63,8 @@ kamailio|the SIP server|has_kamailio|build test demo bench check
 dpkg-dev|unpacks the source that has Kamailio's headers|has_command dpkg-source|build test demo bench check
 libclang-14-dev|reads Kamailio's headers (bindgen)|has_libclang|build test demo bench check
 clang-14|tells bindgen where the compiler's headers are|has_clang|build test demo bench check
+libssl-dev|Kamailio's build asks for its version, and a flag of the server follows|has_libssl|build test demo bench check
+pkg-config|... with this|has_command pkg-config|build test demo bench check
 kamailio-extra-modules|further modules of the server|has_module jansson|test demo bench
 sip-tester|sipp, the SIP caller|has_command sipp|test demo bench
 iproute2|ip and ss|has_command ip|test demo bench
