@@ -108,6 +108,12 @@ impl<'a> Bed<'a> {
         kamcmd::run(&self.control, words)
     }
 
+    /// Where it takes SIP.
+    #[must_use]
+    pub fn sip(&self) -> SocketAddr {
+        self.sip
+    }
+
     /// Whether it runs.
     pub fn runs(&mut self) -> bool {
         self.process.ended().is_none()

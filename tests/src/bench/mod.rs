@@ -6,7 +6,10 @@ pub mod bed;
 pub mod cost;
 pub mod figures;
 pub mod pools;
+pub mod publish;
+pub mod rpc;
 pub mod script;
+pub mod traffic;
 
 use kamscale_shm::{Publisher, TableSpec};
 

@@ -7,18 +7,30 @@ use kamscale_tests::RunDir;
 use kamscale_tests::bench::bed::{Bed, Manager};
 use kamscale_tests::bench::figures::{self, Measured};
 use kamscale_tests::bench::script::Mode;
-use kamscale_tests::bench::{cost, pools, published, script};
+use kamscale_tests::bench::{cost, pools, publish, published, script};
 use kamscale_tests::report::Report;
 
 fn main() -> ExitCode {
     let mut report = Report::new("bench");
     let mut broken = Vec::new();
+    // `bench publish` or `bench calls`: one half of it.
+    let only = std::env::args().nth(1).unwrap_or_default();
     for manager in [Manager::Fm, Manager::Qm] {
+        if only == "publish" {
+            break;
+        }
         let measured = Measured {
             plain: costs(Mode::Plain, manager, &mut broken),
             failover: costs(Mode::Failover, manager, &mut broken),
         };
         figures::selections(&mut report, manager, &measured);
+    }
+    for size in pools::SIZES {
+        if only == "calls" {
+            break;
+        }
+        eprintln!("bench: publishing a pool of {size}");
+        figures::publication(&mut report, size, publish::measure(size));
     }
     print!("{}", report.table());
     println!("report: {}", report.write().display());
