@@ -13,6 +13,10 @@ mod churn;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
+mod kemi;
+#[cfg(test)]
+mod large_answers;
+#[cfg(test)]
 mod load;
 #[cfg(test)]
 mod minimal;
@@ -23,14 +27,10 @@ mod pool_change_is_used;
 #[cfg(test)]
 mod retransmissions;
 #[cfg(test)]
-mod smoke;
-#[cfg(test)]
-mod support;
-#[cfg(test)]
-mod large_answers;
-#[cfg(test)]
 mod rpc;
+#[cfg(test)]
+mod smoke;
 #[cfg(test)]
 mod statistics;
 #[cfg(test)]
-mod kemi;
+mod support;
