@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kamscale_tests::{
-    Call, Kamailio, PATIENCE, RunDir, SipClient, SipMessage, wait_for, wait_until,
+    Call, Kamailio, Member, PATIENCE, RunDir, SipClient, SipMessage, wait_for, wait_until,
 };
 
 use crate::support::{SILENCE, answer, calls, config, member, pool, publisher, request_at, uri_of};
@@ -122,4 +122,48 @@ fn an_invite_that_comes_again_neither_counts_nor_moves_in_minimal_cfg() {
 #[test]
 fn an_invite_that_comes_again_neither_counts_nor_moves_without_a_guard_in_the_script() {
     invite_that_comes_again(false);
+}
+
+/// Every INVITE comes twice at once, so that two workers have it in hands at the same time.
+fn invites_in_pairs(guarded: bool) {
+    const CALLS: u32 = 40;
+    let run = RunDir::new("retransmissions");
+    let callees = [Member::start(run.endpoint()), Member::start(run.endpoint())];
+    let names = ["a", "b"];
+    let members = callees.iter().zip(names).map(|(m, n)| member(n, m.uri()));
+    let _publisher = publisher(&run, vec![pool("conference", members.collect())]);
+    let kamailio = if guarded {
+        Kamailio::minimal(&run).start()
+    } else {
+        Kamailio::with_text(&run, &config("children=4\n", UNGUARDED)).start()
+    };
+    let client = SipClient::new(&run);
+    let mut open = Vec::new();
+    for _ in 0..CALLS {
+        let mut call = client.invite(kamailio.sip(), "conf-1");
+        call.send_again();
+        call.answered();
+        open.push(call);
+    }
+    let sum = || -> u32 {
+        let each = names.map(|n| calls(&kamailio, "conference", n).0);
+        each.iter().sum()
+    };
+    let at_members: u64 = callees.iter().map(|m| m.counts().calls).sum();
+    assert_eq!(at_members, u64::from(CALLS), "calls that the members have");
+    wait_until("each call is counted once", PATIENCE, || sum() == CALLS);
+    for call in &open {
+        assert_eq!(call.bye(), 200);
+    }
+    wait_until("no call is counted any longer", PATIENCE, || sum() == 0);
+}
+
+#[test]
+fn an_invite_that_two_workers_have_at_once_counts_once_in_minimal_cfg() {
+    invites_in_pairs(true);
+}
+
+#[test]
+fn an_invite_that_two_workers_have_at_once_counts_once_without_a_guard_in_the_script() {
+    invites_in_pairs(false);
 }
