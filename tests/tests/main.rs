@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
+mod agent_dies;
+#[cfg(test)]
 mod algorithms;
 #[cfg(test)]
 mod bad_input;
@@ -11,7 +13,11 @@ mod calls_are_counted;
 #[cfg(test)]
 mod churn;
 #[cfg(test)]
+mod elastic;
+#[cfg(test)]
 mod failover;
+#[cfg(test)]
+mod kamailio_dies;
 #[cfg(test)]
 mod kemi;
 #[cfg(test)]
@@ -23,11 +29,17 @@ mod minimal;
 #[cfg(test)]
 mod odd_sip;
 #[cfg(test)]
+mod operating;
+#[cfg(test)]
 mod pool_change_is_used;
 #[cfg(test)]
 mod retransmissions;
 #[cfg(test)]
 mod rpc;
+#[cfg(test)]
+mod scaling;
+#[cfg(test)]
+mod second_kamailio;
 #[cfg(test)]
 mod smoke;
 #[cfg(test)]
