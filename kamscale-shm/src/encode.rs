@@ -31,7 +31,7 @@ pub struct Placement<'a> {
     pub slot: u32,
     /// The members' slots, in the order of the specification.
     pub member_slots: Vec<u32>,
-    /// The row table of the pool.
+    /// The row table of the pool, over its members in the order of the specification.
     pub rows: &'a RowTable,
 }
 
@@ -103,8 +103,9 @@ impl Encoder {
         let first = self.members.len() / RECORD_WORDS;
         let list = self.active.len();
         let name = self.string(&spec.name);
-        for (member, slot) in spec.members.iter().zip(&placed.member_slots) {
-            self.member(index, &spec.name, member, *slot);
+        let ids = placed.rows.members().iter().map(|m| m.id);
+        for ((member, slot), id) in spec.members.iter().zip(&placed.member_slots).zip(ids) {
+            self.member(index, id, member, *slot);
         }
         let active = active_list(&spec.members);
         let capacity: u64 = active
@@ -136,11 +137,11 @@ impl Encoder {
         ]);
     }
 
-    fn member(&mut self, pool: usize, pool_name: &str, spec: &MemberSpec, slot: u32) {
+    fn member(&mut self, pool: usize, id: u64, spec: &MemberSpec, slot: u32) {
         let uri = self.string(&spec.uri);
         let name = self.string(&spec.name);
         let host = uri::host_port(&spec.uri);
-        let address = uri::address(&spec.uri);
+        let address = uri::address(&spec.uri, host.clone());
         let (family, ip, port) = match address {
             Some((ip @ IpAddr::V4(_), port)) => (4_u64, ip, port),
             Some((ip @ IpAddr::V6(_), port)) => (6, ip, port),
@@ -157,7 +158,7 @@ impl Encoder {
             0
         };
         self.members.extend_from_slice(&[
-            member_id(pool_name, &spec.name),
+            id,
             u64::from(slot) | (spec.state as u64) << 32 | family << 40 | u64::from(port) << 48,
             u64::from(spec.weight) | u64::from(live) << 16 | u64::from(spec.priority) << 32,
             pair(u64::from(spec.capacity), pool as u64),

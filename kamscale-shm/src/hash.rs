@@ -4,6 +4,10 @@
 //! XXH3-64 with seed 0 (values final since xxHash 0.8.0) over the exact bytes; [`mix`] is the
 //! murmur-like finaliser that derives further values from one.
 
+use std::hash::{BuildHasherDefault, Hasher};
+
+use crate::limits::MAX_NAME_BYTES;
+
 /// Odd constant added between derived values (2^64 / golden ratio).
 pub const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 const MULTIPLIER: u64 = 0xd6e8_feb8_6659_fd93;
@@ -29,11 +33,40 @@ pub const fn mix(mut x: u64) -> u64 {
 /// that a member keeps its keys when its URI changes, and two pools may use one name.
 #[must_use]
 pub fn member_id(pool: &str, member: &str) -> u64 {
-    let mut bytes = Vec::with_capacity(pool.len() + member.len() + 1);
-    bytes.extend_from_slice(pool.as_bytes());
-    bytes.push(0); // names hold no NUL, so no two pairs give the same bytes
-    bytes.extend_from_slice(member.as_bytes());
-    xxh3(&bytes)
+    // Names hold no NUL, so no two pairs give the same bytes.
+    let parts = [pool.as_bytes(), &[0], member.as_bytes()];
+    let length = pool.len() + 1 + member.len();
+    let mut bytes = [0; 2 * MAX_NAME_BYTES + 1];
+    match bytes.get_mut(..length) {
+        Some(place) => {
+            place[..pool.len()].copy_from_slice(parts[0]);
+            place[pool.len() + 1..].copy_from_slice(parts[2]);
+            xxh3(place)
+        }
+        None => xxh3(&parts.concat()), // longer than names may be, but still an identity
+    }
+}
+
+/// Maps and sets over identities, which are hashes already: hashing them again would be the largest
+/// part of a publication. Whoever names members must be trusted not to make them collide.
+pub(crate) type ById<T> = std::collections::HashMap<u64, T, BuildHasherDefault<AsItIs>>;
+
+/// The hasher of [`ById`].
+#[derive(Debug, Default)]
+pub(crate) struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        self.0 = id;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxh3(bytes);
+    }
 }
 
 #[cfg(test)]

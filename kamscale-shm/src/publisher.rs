@@ -7,14 +7,14 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::clock;
-use crate::encode::{Placement, encode, weighted};
+use crate::encode::{Placement, encode};
 use crate::files::{self, Layout, ShmError};
 use crate::hash::{member_id, xxh3};
 use crate::layout::DesiredFile;
 use crate::limits::{MAX_MEMBERS, MAX_POOLS, MAX_TABLE_WORDS};
 use crate::mapping::Mapped;
 use crate::publication;
-use crate::rows::RowTable;
+use crate::rows::{RowTable, Weighted};
 use crate::slots::Slots;
 use crate::snapshot::Snapshot;
 use crate::spec::{SpecError, TableSpec};
@@ -141,28 +141,20 @@ impl Publisher {
     /// # Errors
     /// [`PublishError`]; the table before stays in force.
     pub fn publish(&mut self, spec: &TableSpec) -> Result<u64, PublishError> {
-        spec.check().map_err(PublishError::Spec)?;
+        let ids = spec.checked_ids().map_err(PublishError::Spec)?;
         self.keep_file_in_place().map_err(PublishError::File)?;
-        let member_ids: Vec<u64> = spec
-            .pools
-            .iter()
-            .flat_map(|p| p.members.iter().map(|m| member_id(&p.name, &m.name)))
-            .collect();
         let pool_ids: Vec<u64> = spec.pools.iter().map(|p| xxh3(p.name.as_bytes())).collect();
-        let pool_slots = self.pools.assign(&pool_ids).ok_or(PublishError::NoSlot)?;
-        let member_slots = self
-            .members
-            .assign(&member_ids)
-            .ok_or(PublishError::NoSlot)?;
-        self.update_rows(spec);
-        let mut rest = member_slots.as_slice();
+        let pools = self.pools.assign(&pool_ids).ok_or(PublishError::NoSlot)?;
+        let members = self.members.assign(&ids).ok_or(PublishError::NoSlot)?;
+        self.update_rows(spec, &ids);
+        let mut rest = members.slots.as_slice();
         let mut placements = Vec::with_capacity(spec.pools.len());
-        for (pool, slot) in spec.pools.iter().zip(pool_slots) {
+        for (pool, slot) in spec.pools.iter().zip(&pools.slots) {
             let (mine, others) = rest.split_at(pool.members.len());
             rest = others;
             let rows = &self.rows[&pool.name];
             placements.push(Placement {
-                slot,
+                slot: *slot,
                 member_slots: mine.to_vec(),
                 rows,
             });
@@ -170,21 +162,28 @@ impl Publisher {
         let generation = self.generation + 1;
         let words = encode(spec, &placements, generation).map_err(PublishError::Spec)?;
         let file = self.file.get();
-        publication::publish(
-            &file.generation.0,
-            &file.slot(generation),
-            generation,
-            &words,
-        );
+        let slot = file.slot(generation);
+        publication::publish(&file.generation.0, &slot, generation, &words);
+        self.pools.commit(&pools);
+        self.members.commit(&members);
         self.generation = generation;
         self.current = Some(spec.clone());
         Ok(generation)
     }
 
-    fn update_rows(&mut self, spec: &TableSpec) {
+    fn update_rows(&mut self, spec: &TableSpec, ids: &[u64]) {
         let mut rows = HashMap::with_capacity(spec.pools.len());
+        let mut ids = ids.iter();
         for pool in &spec.pools {
-            let members = weighted(pool);
+            let members: Vec<Weighted> = pool
+                .members
+                .iter()
+                .zip(ids.by_ref())
+                .map(|(member, id)| Weighted {
+                    id: *id,
+                    weight: member.weight,
+                })
+                .collect();
             let table = match self.rows.remove(&pool.name) {
                 Some(table) if table.is_of(pool.hash_bits, &members) => table,
                 Some(mut table) if table.bits() == pool.hash_bits => {

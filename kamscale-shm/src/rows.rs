@@ -11,7 +11,7 @@
 //! States (down, draining, slow start) do not change the rows: the look-up passes over members
 //! that take nothing now ([`crate::table::Pool::owner`]).
 
-use crate::hash::{STEP, mix};
+use crate::hash::{ById, STEP, mix};
 
 /// No member: the value of rows in a pool in which nobody has weight.
 pub const NOBODY: u16 = u16::MAX;
@@ -81,24 +81,24 @@ impl RowTable {
     /// Makes the table that of `members`, moving no row that need not move. Equal to [`Self::new`]
     /// of the same members; members are recognised by id.
     pub fn change(&mut self, members: &[Weighted]) {
-        let old: std::collections::HashMap<u64, u16> =
-            self.members.iter().map(|m| (m.id, m.weight)).collect();
-        let new: std::collections::HashMap<u64, (usize, u16)> = members
-            .iter()
-            .enumerate()
-            .map(|(i, m)| (m.id, (i, m.weight)))
-            .collect();
-        if old.values().all(|w| *w == 0) || new.values().all(|(_, w)| *w == 0) {
+        let has_weight = |of: &[Weighted]| of.iter().any(|m| m.weight > 0);
+        if !has_weight(&self.members) || !has_weight(members) {
             *self = Self::new(self.bits, members);
             return;
         }
+        let new: ById<(u16, u16)> = (0..)
+            .zip(members)
+            .map(|(index, m)| (m.id, (index, m.weight)))
+            .collect();
+        let moved: Vec<Option<(u16, u16)>> = self
+            .members
+            .iter()
+            .map(|m| new.get(&m.id).copied())
+            .collect();
         // Rows of members that went or lost weight fall free; the others keep theirs by new index.
         let mut free = 0;
         for row in &mut self.rows {
-            match new
-                .get(&row.id)
-                .and_then(|(i, w)| Some((u16::try_from(*i).ok()?, *w)))
-            {
+            match moved.get(usize::from(row.owner)).copied().flatten() {
                 Some((index, weight)) if weight >= row.weight => {
                     // A gain in weight keeps the row and betters its score.
                     (row.owner, row.weight) = (index, weight);
@@ -109,12 +109,20 @@ impl RowTable {
                 }
             }
         }
+        let mut changed = vec![true; members.len()];
+        for (old, new) in self.members.iter().zip(&moved) {
+            if let Some((index, weight)) = new {
+                changed[usize::from(*index)] = *weight != old.weight;
+            }
+        }
         self.members = members.to_vec();
-        let changed: Vec<bool> = members
-            .iter()
-            .map(|m| old.get(&m.id) != Some(&m.weight))
-            .collect();
         self.offer_again(&changed, free);
+    }
+
+    /// The members, by index.
+    #[must_use]
+    pub fn members(&self) -> &[Weighted] {
+        &self.members
     }
 
     /// The owner's index per row.

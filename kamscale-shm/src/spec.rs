@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::hash::BuildHasherDefault;
 
-use crate::hash::member_id;
+use crate::hash::{ById, member_id};
 use crate::limits;
 
 /// Whether a member takes new requests, as the agent (or `pools_file`) wants it.
@@ -154,7 +155,7 @@ pub fn is_name(text: &str) -> bool {
     (1..=limits::MAX_NAME_BYTES).contains(&text.len())
         && text
             .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
 }
 
 /// Whether a text can be a member's URI. Kamailio parses it in full; this keeps out what would
@@ -166,9 +167,15 @@ pub fn is_uri(text: &str) -> bool {
         .or_else(|| text.strip_prefix("sips:"));
     text.len() <= limits::MAX_URI_BYTES
         && rest.is_some_and(|r| !r.is_empty() && !r.starts_with([':', ';', '?']))
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&b))
+        && text.bytes().all(is_uri_byte)
+}
+
+const fn is_uri_byte(byte: u8) -> bool {
+    byte.is_ascii_graphic()
+        && !matches!(
+            byte,
+            b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'
+        )
 }
 
 impl TableSpec {
@@ -177,24 +184,32 @@ impl TableSpec {
     /// # Errors
     /// The first rule that it breaks.
     pub fn check(&self) -> Result<(), SpecError> {
+        self.checked_ids().map(|_| ())
+    }
+
+    /// The identities of all members, pool by pool, of a table that may be published.
+    pub(crate) fn checked_ids(&self) -> Result<Vec<u64>, SpecError> {
         limit("pools", limits::MAX_POOLS, self.pools.len())?;
         let members = self.pools.iter().map(|p| p.members.len()).sum();
         limit("members", limits::MAX_MEMBERS, members)?;
-        let mut pools = HashSet::new();
-        let mut ids = HashSet::new();
+        let mut pools = HashSet::with_capacity(self.pools.len());
+        let mut ids = Vec::with_capacity(members);
+        let mut seen = ById::with_capacity_and_hasher(members, BuildHasherDefault::default());
         for pool in &self.pools {
             pool.check()?;
             if !pools.insert(pool.name.as_str()) {
                 return Err(SpecError::Duplicate(format!("pool {}", pool.name)));
             }
             for member in &pool.members {
-                if !ids.insert(member_id(&pool.name, &member.name)) {
+                let id = member_id(&pool.name, &member.name);
+                if seen.insert(id, ()).is_some() {
                     let name = format!("member {}/{}", pool.name, member.name);
                     return Err(SpecError::Duplicate(name));
                 }
+                ids.push(id);
             }
         }
-        Ok(())
+        Ok(ids)
     }
 }
 

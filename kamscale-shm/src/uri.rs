@@ -7,21 +7,26 @@ use std::ops::Range;
 
 /// Where `host[:port]` stands in the URI.
 pub(crate) fn host_port(uri: &str) -> Range<usize> {
-    let after_scheme = uri.find(':').map_or(0, |i| i + 1);
-    let end = uri[after_scheme..]
-        .find([';', '?'])
-        .map_or(uri.len(), |i| after_scheme + i);
-    let start = uri[after_scheme..end]
-        .rfind('@')
-        .map_or(after_scheme, |i| after_scheme + i + 1);
-    start..end
+    let bytes = uri.as_bytes();
+    let find = |from: usize, wanted: &[u8]| {
+        bytes[from..]
+            .iter()
+            .position(|b| wanted.contains(b))
+            .map(|i| from + i)
+    };
+    let after_scheme = find(0, b":").map_or(0, |i| i + 1);
+    let end = find(after_scheme, b";?").unwrap_or(uri.len());
+    let at = bytes[after_scheme..end].iter().rposition(|b| *b == b'@');
+    at.map_or(after_scheme, |i| after_scheme + i + 1)..end
 }
 
 /// The address and port, if the host is an address. The port is 5060, or 5061 for `sips:` and TLS.
-pub(crate) fn address(uri: &str) -> Option<(IpAddr, u16)> {
-    let secure = uri.starts_with("sips:") || uri.to_ascii_lowercase().contains(";transport=tls");
+pub(crate) fn address(uri: &str, host: Range<usize>) -> Option<(IpAddr, u16)> {
+    let mut parameters = uri[host.end..].split(';');
+    let is_tls = |p: &str| p.eq_ignore_ascii_case("transport=tls");
+    let secure = uri.starts_with("sips:") || parameters.any(is_tls);
     let default_port = if secure { 5061 } else { 5060 };
-    let text = &uri[host_port(uri)];
+    let text = &uri[host];
     if let Some(rest) = text.strip_prefix('[') {
         let (host, port) = rest.split_once(']')?;
         let port = port
@@ -33,7 +38,9 @@ pub(crate) fn address(uri: &str) -> Option<(IpAddr, u16)> {
         Some((host, port)) => (host, port.parse().ok()?),
         None => (text, default_port),
     };
-    Some((host.parse().ok()?, port))
+    // A name is no address: the cheap look saves parsing it.
+    let first = host.bytes().next().filter(u8::is_ascii_digit);
+    first.and_then(|_| host.parse().ok()).map(|ip| (ip, port))
 }
 
 #[cfg(test)]
@@ -58,7 +65,8 @@ mod tests {
             ("sip:10.0.0.1:notaport", "10.0.0.1:notaport", None),
         ] {
             assert_eq!(&uri[host_port(uri)], host);
-            let found = address(uri).map(|(ip, port)| std::net::SocketAddr::new(ip, port));
+            let found =
+                address(uri, host_port(uri)).map(|(ip, port)| std::net::SocketAddr::new(ip, port));
             assert_eq!(found, address_text.map(|a| a.parse().unwrap()), "{uri}");
         }
     }

@@ -281,11 +281,11 @@ fn example() -> Example {
     let spec = TableSpec {
         pools: pools.to_vec(),
     };
-    let rows = RowTable::new(11, &encode::weighted(&pools[0]));
-    let placed = [0, 3].map(|from| Placement {
+    let rows = [0, 1].map(|i| RowTable::new(11, &encode::weighted(&pools[i])));
+    let placed = [(0, &rows[0]), (3, &rows[1])].map(|(from, rows)| Placement {
         slot: POOL_SLOT,
         member_slots: (FIRST_SLOT + from..).take(3).collect(),
-        rows: &rows,
+        rows,
     });
     let words = encode::encode(&spec, &placed, 77).unwrap();
     let [first, second] = pools;

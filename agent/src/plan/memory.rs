@@ -18,6 +18,9 @@ pub struct DrainClock {
     pub draining_s: f64,
     /// Seconds with 0 calls on every observation.
     pub empty_s: f64,
+    /// Whether the last observation showed 0 calls.
+    #[serde(default)]
+    pub was_empty: bool,
 }
 
 /// The highest load and want of a stretch of time.

@@ -167,10 +167,14 @@ pub(super) fn finish_drains(
             clock.draining_s += tick_s;
         }
         let seen = observation.quality == Quality::Good;
-        match member.calls.filter(|_| seen) {
-            Some(0) if known && sure => clock.empty_s += tick_s,
-            _ => clock.empty_s = 0.0,
-        }
+        let empty = known && sure && seen && member.calls == Some(0);
+        // Time counts between two observations of 0 only: before the first there may be calls.
+        clock.empty_s = if empty && clock.was_empty {
+            clock.empty_s + tick_s
+        } else {
+            0.0
+        };
+        clock.was_empty = empty;
         let asked = member.phase == Phase::Leaving;
         let frozen = matches!(policy.mode, super::Mode::Paused | super::Mode::Advise);
         let Some(calls) = member.calls.filter(|_| seen && known && (asked || !frozen)) else {

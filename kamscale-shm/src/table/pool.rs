@@ -30,7 +30,7 @@ impl<'a> Pool<'a> {
         )
     }
 
-    /// [`xxh3`] of its name.
+    /// [`crate::hash::xxh3`] of its name.
     #[must_use]
     #[inline]
     pub fn name_hash(&self) -> u64 {
