@@ -124,6 +124,8 @@ Unpack it elsewhere and set KAMAILIO_SRC."
     "${apt[@]}" --download-only source "kamailio=$version" >>apt.log 2>&1 || true # a missing .asc is exit 100
     verify uris
     # --no-check: the .dsc may name the .asc that is missing; verify() has checked everything else
+    # Debian builds with OpenSSL 3; Kamailio's makefiles would ask pkg-config for it, which may not be here.
+    export LIBSSL_SET_MUTEX_SHARED=1
     dpkg-source --no-check -x ./*.dsc tree >dpkg.log 2>&1 || die "dpkg-source: $(tail -3 dpkg.log)"
     configure_debian "$WORK/tree" >cfg.log 2>&1 || die "make cfg failed: $(tail -3 cfg.log)"
     finish "$WORK/tree/src" "$version"

@@ -52,7 +52,6 @@ has_libclang() {
     [ -n "${LIBCLANG_PATH:-}" ] || has_file '/usr/lib/llvm-*/lib/libclang*.so*' || has_file '/usr/lib*/libclang.so*'
 }
 has_clang() { has_command clang || has_file '/usr/bin/clang-[0-9]*'; }
-has_libssl() { has_file '/usr/include/openssl/ssl.h' || has_file '/usr/local/include/openssl/ssl.h'; }
 
 # package | what it is | probe | groups that need it
 packages() {
@@ -63,12 +62,11 @@ kamailio|the SIP server|has_kamailio|build test demo bench check
 dpkg-dev|unpacks the source that has Kamailio's headers|has_command dpkg-source|build test demo bench check
 libclang-14-dev|reads Kamailio's headers (bindgen)|has_libclang|build test demo bench check
 clang-14|tells bindgen where the compiler's headers are|has_clang|build test demo bench check
-libssl-dev|Kamailio's build asks for its version, and a flag of the server follows|has_libssl|build test demo bench check
-pkg-config|... with this|has_command pkg-config|build test demo bench check
 kamailio-extra-modules|further modules of the server|has_module jansson|test demo bench
 sip-tester|sipp, the SIP caller|has_command sipp|test demo bench
 iproute2|ip and ss|has_command ip|test demo bench
 procps|ps|has_command ps|test demo bench
+python3|small SIP members and callers of tests|has_command python3|test
 git|says which commit a report is about|has_command git|demo bench
 valgrind|callgrind counts instructions|has_command valgrind|bench
 shellcheck|checks the shell scripts|has_command shellcheck|check
