@@ -1,0 +1,128 @@
+//! The structures of both files, field by field, and what each means.
+
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64};
+
+use kamscale_shm::layout::{
+    DesiredFile, Header, Line, MemberRow, NameRow, ObservedFile, PoolCounts, ProcessRow, ServerRow,
+    TableSlot,
+};
+use kamscale_shm::limits::{
+    MAX_FEATURES, MAX_MEMBERS, MAX_POOLS, MAX_PROCESSES, MAX_TABLE_WORDS, TABLE_SLOTS,
+};
+
+use crate::structure::{Structure, structure};
+
+pub(crate) fn common_structures() -> Vec<Structure> {
+    vec![structure!(
+        Header,
+        "The head of either file. Written by the file's one writer before `ready`; `heartbeat_ns` \
+         and `closed` also later, and `pid` again by an agent that takes the file over.",
+        magic: AtomicU64 = "`KSOBSERV` or `KSDESIRE`, as bytes.",
+        major: AtomicU32 = "Version of the layout: another one is refused by both sides.",
+        minor: AtomicU32 = "Grows when padding comes into use.",
+        total_bytes: AtomicU64 = "Size of the whole file; must be what the reader's own layout has.",
+        boot_id: AtomicU64 = "Drawn anew when the file is made, never 0: counters start again with \
+            another one.",
+        pid: AtomicU32 = "The writing process: Kamailio's main process, or the agent.",
+        closed: AtomicU32 = "1 once the writer has ended in order, or another file is about to \
+            take this one's place: look for the successor.",
+        heartbeat_ns: AtomicU64 = "`CLOCK_MONOTONIC` at the writer's last sign of life.",
+        ready: AtomicU32 = "`READY`, stored last: without it nothing else may be believed.",
+    )]
+}
+
+pub(crate) fn desired_structures() -> Vec<Structure> {
+    vec![
+        structure!(
+            DesiredFile,
+            "The whole file `INSTANCE.desired`.",
+            header: Header = "Its head.",
+            generation: Line<AtomicU64> = "The generation that readers shall use; 0 before the \
+                first. Every request loads it, so it has a pair of cache lines to itself.",
+            slots: [TableSlot; TABLE_SLOTS] = "Generation *g* is in slot *g* modulo their number.",
+        ),
+        structure!(
+            TableSlot,
+            "One slot of the publication.",
+            stamp: AtomicU64 = "2 x generation when whole, odd while being written, 0 when never \
+                written.",
+            length: AtomicU64 = "Words of the table.",
+            words: [AtomicU64; MAX_TABLE_WORDS] = "The table (below); what lies behind its length \
+                is left over from longer ones.",
+        ),
+    ]
+}
+
+pub(crate) fn observed_structures() -> Vec<Structure> {
+    vec![
+        structure!(
+            ObservedFile,
+            "The whole file `INSTANCE.observed`.",
+            header: Header = "Its head.",
+            server: ServerRow = "What concerns all of Kamailio.",
+            features: [NameRow; MAX_FEATURES] = "Names of the features, in the order of their \
+                counters.",
+            members: [MemberRow; MAX_MEMBERS] = "What is known of each member, by its slot.",
+            processes: [ProcessRow; MAX_PROCESSES] = "What each process did, by its `process_no`.",
+        ),
+        structure!(
+            ServerRow,
+            "What concerns all of Kamailio. Written before the fork, and then by its timer process.",
+            desired_epoch: AtomicU64 = "Grows when another desired file is there: the workers open \
+                it at their next request.",
+            now_s: AtomicU64 = "Kamailio's own clock in seconds, which does not begin at 0.",
+            calls_tracked: AtomicU32 = "1 if calls are counted (the dialog module is loaded).",
+            features: AtomicU32 = "How many features are declared.",
+            processes: AtomicU32 = "How many processes Kamailio has; 0 before it knows.",
+        ),
+        structure!(
+            NameRow,
+            "A name.",
+            bytes: [AtomicU8; 64] = "Its bytes, then zeros; at most 63 are used.",
+        ),
+        member_row(),
+        process_row(),
+        structure!(
+            PoolCounts,
+            "What one process selected from one pool.",
+            selected: AtomicU64 = "Times a member was found.",
+            refused: AtomicU64 = "Times no member was to be had.",
+        ),
+    ]
+}
+
+fn member_row() -> Structure {
+    structure!(
+        MemberRow,
+        "What Kamailio knows of one member. Written by all its processes, hence by \
+         read-modify-write. A process that counts on a row first claims it for the member's id.",
+        id: AtomicU64 = "Whose row it is: XXH3-64 of `pool`, NUL, `member`; 0 before anybody used \
+            it. Whoever finds another id there looks past the rest.",
+        calls: AtomicI64 = "Calls that it carries now. Below 0 counts as 0.",
+        down_until_s: AtomicU64 = "Out of selection until `now_s` (passive detection); 0 \
+            or past: up. Cleared for another owner.",
+        override_word: AtomicU64 = "The operator's word: 0 none, else 1 + the state's number in \
+            the low 3 bits and the id, shifted by them, above; it speaks of that member alone. The \
+            next Kamailio takes it over.",
+        failures: AtomicU64 = "Times a script marked it as failed. Cleared for another owner.",
+        calls_total: AtomicU64 = "Calls that were ever counted on the slot, whoever owned it.",
+    )
+}
+
+fn process_row() -> Structure {
+    structure!(
+        ProcessRow,
+        "What one process did. Only that process writes its row, so plain adding is enough; the \
+         sums are the reader's. Counters only grow.",
+        pid: AtomicU32 = "Process id; 0 for a row without a process, which is not summed.",
+        rank: AtomicU32 = "Kamailio's rank, plus 128: above 128 a worker that serves requests.",
+        generation: AtomicU64 = "The generation it uses; 0: none that an agent published.",
+        applied_ns: AtomicU64 = "`CLOCK_MONOTONIC` when it applied that generation.",
+        applied: AtomicU64 = "Tables it applied.",
+        rejected: AtomicU64 = "Tables it refused because they were not valid.",
+        torn: AtomicU64 = "Copies it gave up because the publisher was faster.",
+        panics: AtomicU64 = "Panics its guard caught.",
+        features: Line<[AtomicU64; MAX_FEATURES]> = "Requests per feature.",
+        pools: [PoolCounts; MAX_POOLS] = "Selections per pool, by the pool's slot.",
+    )
+}
