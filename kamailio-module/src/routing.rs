@@ -2,9 +2,9 @@
 //! They return [`crate::code`]s, and write a log line at most every few seconds.
 
 use kamailio::log::{Level, RateLimit};
-use kamailio::message::{Message, Method};
+use kamailio::message::{HostError, Message, Method};
 use kamailio::process;
-use kamscale_shm::layout::{MemberRow, ProcessRow};
+use kamscale_shm::layout::{MemberRow, PoolCounts, ProcessRow};
 use kamscale_shm::observed::add;
 use kamscale_shm::{Member, Pool, xxh3};
 
@@ -57,6 +57,7 @@ pub fn count(server: &Server, worker: &Worker, feature: usize) -> i32 {
 }
 
 /// Sends the request to a member of a pool.
+#[inline(always)]
 pub fn select<M: Message>(
     server: &Server,
     worker: &mut Worker,
@@ -65,7 +66,10 @@ pub fn select<M: Message>(
 ) -> i32 {
     worker.refresh(server);
     let key = match choice.algorithm {
-        Algorithm::Hash => choice.key.or_else(|| msg.call_id()).map_or(0, xxh3),
+        Algorithm::Hash => match choice.key {
+            Some(key) => xxh3(key),
+            None => msg.call_id().map_or(0, xxh3),
+        },
         _ => 0,
     };
     let row = worker.row(server);
@@ -86,16 +90,13 @@ pub fn select<M: Message>(
     } else {
         picked
     };
-    let mut memory = Memory::new(choice.algorithm, pool.name_hash(), key);
-    memory.add(member.slot());
-    send(
-        server,
-        msg,
-        &member,
-        &memory,
-        choice.target,
-        row.map(|r| (r, pool.slot())),
-    )
+    let memory = server.settings.failover.then(|| {
+        let mut memory = Memory::new(choice.algorithm, pool.name_hash(), key);
+        memory.add(member.slot());
+        memory
+    });
+    let counts = row.and_then(|row| row.pools.get(pool.slot()));
+    send(msg, &member, memory.as_ref(), choice.target, counts)
 }
 
 /// Sends the request to the next best member that it was not sent to yet, from the table as it is
@@ -124,18 +125,13 @@ pub fn next<M: Message>(server: &Server, worker: &mut Worker, msg: &mut M, targe
     if msg.method() == Method::Invite {
         msg.with_call(|word| calls::count(&server.observed, word, &member));
     }
-    send(
-        server,
-        msg,
-        &member,
-        &memory,
-        target,
-        row.map(|r| (r, pool.slot())),
-    )
+    let counts = row.and_then(|row| row.pools.get(pool.slot()));
+    send(msg, &member, Some(&memory), target, counts)
 }
 
 /// Counts the call on the picked member. A retransmission of an INVITE that is counted already
 /// goes where the first one went: it neither counts again nor moves.
+#[inline(never)]
 fn track<'a, M: Message>(
     server: &Server,
     msg: &mut M,
@@ -156,34 +152,26 @@ fn track<'a, M: Message>(
     counted.flatten().unwrap_or(picked)
 }
 
+#[inline(always)]
 fn send<M: Message>(
-    server: &Server,
     msg: &mut M,
     member: &Member<'_>,
-    memory: &Memory,
+    memory: Option<&Memory>,
     target: Target,
-    row: Option<(&ProcessRow, usize)>,
+    counts: Option<&PoolCounts>,
 ) -> i32 {
-    static LIMIT: RateLimit = RateLimit::new(LOG_EVERY_S);
     let set = match target {
         Target::Destination => msg.set_destination(member.uri()),
         Target::Domain => msg.set_domain(member.host_port()),
     };
-    let done = set.and_then(|()| {
-        if server.settings.failover {
-            msg.remember(memory::NAME, &memory.to_bytes())
-        } else {
-            Ok(())
-        }
+    let done = set.and_then(|()| match memory {
+        Some(memory) => msg.remember(memory::NAME, &memory.to_bytes()),
+        None => Ok(()),
     });
     if let Err(why) = done {
-        LIMIT.write(
-            Level::Error,
-            format_args!("a member was found, but not set: {why}"),
-        );
-        return code::FAILED;
+        return not_set(why);
     }
-    if let Some(counts) = row.and_then(|(row, slot)| row.pools.get(slot)) {
+    if let Some(counts) = counts {
         add(&counts.selected, 1);
     }
     code::OK
@@ -316,6 +304,16 @@ pub fn now() -> u64 {
 
 const fn answer(yes: bool) -> i32 {
     if yes { code::OK } else { code::NO }
+}
+
+#[cold]
+fn not_set(why: HostError) -> i32 {
+    static LIMIT: RateLimit = RateLimit::new(LOG_EVERY_S);
+    LIMIT.write(
+        Level::Error,
+        format_args!("a member was found, but not set: {why}"),
+    );
+    code::FAILED
 }
 
 #[cold]

@@ -112,7 +112,7 @@ impl Usable<'_> {
 }
 
 /// The member for a request, `None` if no active one is usable. `key` is for [`Algorithm::Hash`].
-#[inline]
+#[inline(always)]
 pub fn select<'a>(
     pool: &Pool<'a>,
     algorithm: Algorithm,
@@ -136,23 +136,33 @@ pub fn select<'a>(
             least_calls(pool, turn, usable)
         }
         Algorithm::P2c => two_choices(pool, usable, cursors),
-        Algorithm::Hash => pool
-            .owner(key, |m| usable.is(m))
+        Algorithm::Hash => match pool.owner(key, |m| usable.is(m)) {
+            Some(member) => Some(member),
             // Nobody with a weight takes it: any active member is better than none.
-            .or_else(|| first_from(pool, 0, usable)),
+            None => search_from(pool, 0, usable),
+        },
     }
 }
 
 /// The first usable one from a position on, round once.
-#[inline]
+#[inline(always)]
 fn first_from<'a>(pool: &Pool<'a>, start: usize, usable: &Usable<'_>) -> Option<Member<'a>> {
-    let count = pool.active_len();
-    (start..count)
+    match pool.active(start) {
+        Some(member) if usable.is(&member) => Some(member),
+        _ => search_from(pool, start, usable),
+    }
+}
+
+/// [`first_from`] where the first is not usable: out of the way of all other requests.
+#[cold]
+fn search_from<'a>(pool: &Pool<'a>, start: usize, usable: &Usable<'_>) -> Option<Member<'a>> {
+    (start..pool.active_len())
         .chain(0..start)
         .filter_map(|i| pool.active(i))
         .find(|m| usable.is(m))
 }
 
+#[inline(never)]
 fn random<'a>(pool: &Pool<'a>, usable: &Usable<'_>, cursors: &mut Cursors) -> Option<Member<'a>> {
     let mut start = 0;
     for _ in 0..DRAWS {
@@ -164,6 +174,7 @@ fn random<'a>(pool: &Pool<'a>, usable: &Usable<'_>, cursors: &mut Cursors) -> Op
     first_from(pool, start, usable)
 }
 
+#[inline(never)]
 fn weight<'a>(pool: &Pool<'a>, usable: &Usable<'_>, cursors: &mut Cursors) -> Option<Member<'a>> {
     if let Some(member) = pool.weighted(cursors.even(pool)).filter(|m| usable.is(m)) {
         return Some(member);
@@ -177,6 +188,7 @@ fn weight<'a>(pool: &Pool<'a>, usable: &Usable<'_>, cursors: &mut Cursors) -> Op
 }
 
 /// Ties go to the next in turn, so that idle members share.
+#[inline(never)]
 fn least_calls<'a>(pool: &Pool<'a>, start: usize, usable: &Usable<'_>) -> Option<Member<'a>> {
     let count = pool.active_len();
     (start..count)
@@ -193,6 +205,7 @@ fn least_calls<'a>(pool: &Pool<'a>, start: usize, usable: &Usable<'_>) -> Option
 }
 
 /// Mitzenmacher 2001: of two random members the less loaded; almost as even as looking at all.
+#[inline(never)]
 fn two_choices<'a>(
     pool: &Pool<'a>,
     usable: &Usable<'_>,

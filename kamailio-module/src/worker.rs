@@ -59,7 +59,7 @@ pub fn end_run() {
 }
 
 /// Whether this run of the script has its table; if not, it has it from now on.
-#[inline]
+#[inline(always)]
 fn settle() -> bool {
     RUN.with(|run| {
         let settled = *run == Run::Settled;
@@ -143,7 +143,7 @@ impl Worker {
     /// Uses what an agent has published since. Every function that looks at a pool begins with it,
     /// so no request is routed by an old table. Only the first one of a run of the script takes a
     /// new table: the others must not see another generation than it did.
-    #[inline]
+    #[inline(always)]
     pub fn refresh(&mut self, server: &Server) {
         if settle() {
             return;

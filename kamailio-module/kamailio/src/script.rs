@@ -120,7 +120,7 @@ unsafe extern "C" fn call3<F: ScriptFunction>(
 
 /// # Safety
 /// `msg` is the core's message, each of `fixed` is what [`fix`] put in place of a parameter.
-#[inline]
+#[inline(always)]
 unsafe fn run<F: ScriptFunction, const N: usize>(
     msg: *mut sys::sip_msg,
     fixed: [*mut c_char; N],
@@ -133,7 +133,7 @@ unsafe fn run<F: ScriptFunction, const N: usize>(
 }
 
 /// Calls the function under the guard; 0 becomes -1.
-#[inline]
+#[inline(always)]
 pub(crate) fn checked<F: ScriptFunction>(mut message: SipMessage<'_>, args: &[Arg<'_>]) -> c_int {
     match guard(F::NAME, -1, || F::call(&mut message, args)) {
         0 => -1,

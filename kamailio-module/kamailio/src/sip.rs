@@ -29,6 +29,7 @@ impl SipMessage<'_> {
     /// # Safety
     /// `msg` must be the message that the core passed to the entry that runs now, and nothing else
     /// may use it for the lifetime of the result.
+    #[inline]
     pub(crate) unsafe fn new(msg: *mut sys::sip_msg) -> Self {
         Self {
             msg,
@@ -40,6 +41,7 @@ impl SipMessage<'_> {
         self.msg
     }
 
+    #[inline]
     fn raw(&self) -> &sys::sip_msg {
         // SAFETY: valid and ours alone by the contract of `new`; the core changes it only in calls
         // that take &mut self.
@@ -59,6 +61,7 @@ impl Message for SipMessage<'_> {
         self.raw().id
     }
 
+    #[inline]
     fn method(&self) -> Method {
         let line = &self.raw().first_line;
         if u32::from(line.type_.unsigned_abs()) == sys::SIP_REQUEST {
@@ -91,6 +94,7 @@ impl Message for SipMessage<'_> {
         body.is_some_and(|body| body.tag_value.len > 0)
     }
 
+    #[inline]
     fn call_id(&mut self) -> Option<&[u8]> {
         if self.raw().callid.is_null() {
             self.parse(sys::HDR_CALLID_T);
@@ -129,6 +133,7 @@ impl Message for SipMessage<'_> {
         Some(unsafe { bytes(uri) })
     }
 
+    #[inline]
     fn set_destination(&mut self, uri: &[u8]) -> Result<(), HostError> {
         let uri = lend(uri);
         // SAFETY: the core copies the text into its own memory.
@@ -240,6 +245,7 @@ fn allocate(name: &'static CStr, bytes: &[u8; MEMORY_LEN]) -> Result<(), HostErr
     }
 }
 
+#[inline]
 fn method(number: sys::request_method) -> Method {
     match number {
         sys::METHOD_INVITE => Method::Invite,

@@ -4,7 +4,6 @@ use super::member::Member;
 use super::words::{high, low, record, text, u16_at};
 use crate::encode::RECORD_WORDS;
 use crate::hash::{STEP, mix};
-use crate::rows::NOBODY;
 use crate::spec::PoolSpec;
 
 /// Tries of a key before the slow, exact search among the members that take something.
@@ -46,6 +45,7 @@ impl<'a> Pool<'a> {
 
     /// The bits of its row table.
     #[must_use]
+    #[inline]
     pub fn hash_bits(&self) -> u8 {
         self.record[2].to_le_bytes()[4]
     }
@@ -123,24 +123,36 @@ impl<'a> Pool<'a> {
     /// next try by the key's own sequence. Equal on every host with the same members, and a member
     /// that stops taking moves only its own keys. `key` is [`crate::hash::xxh3`] of the key.
     #[must_use]
+    #[inline(always)]
     pub fn owner(&self, key: u64, takes: impl Fn(&Member<'a>) -> bool) -> Option<Member<'a>> {
-        let rows = low(self.record[5]);
-        let bits = u32::from(self.hash_bits());
+        match self.row_owner(key) {
+            Some(member) if member.takes_share(key) && takes(&member) => Some(member),
+            Some(_) => self.later_owner(key, takes),
+            None => self.owner_by_score(key, takes),
+        }
+    }
+
+    /// The owner of the row that a try of a key points to; `None` if the row is nobody's.
+    #[inline]
+    fn row_owner(&self, x: u64) -> Option<Member<'a>> {
+        let row = usize::try_from(x >> (64 - u32::from(self.hash_bits()))).ok()?;
+        let word = self.words[low(self.record[5]) + row / 4];
+        let owner = u16_at(word, 16 * u32::try_from(row % 4).ok()?);
+        // NOBODY is no index of a member.
+        self.member(usize::from(owner))
+    }
+
+    /// The second try of a key and those after it.
+    #[inline(never)]
+    fn later_owner(&self, key: u64, takes: impl Fn(&Member<'a>) -> bool) -> Option<Member<'a>> {
         let mut x = key;
-        for _ in 0..OWNER_TRIES {
-            let row = usize::try_from(x >> (64 - bits)).ok()?;
-            let owner = u16_at(
-                self.words[rows + row / 4],
-                16 * u32::try_from(row % 4).ok()?,
-            );
-            if owner == NOBODY {
-                break;
-            }
-            let member = self.member(usize::from(owner))?;
-            if member.takes_share(x) && takes(&member) {
-                return Some(member);
-            }
+        for _ in 1..OWNER_TRIES {
             x = mix(x.wrapping_add(STEP));
+            match self.row_owner(x) {
+                Some(member) if member.takes_share(x) && takes(&member) => return Some(member),
+                Some(_) => {}
+                None => break,
+            }
         }
         self.owner_by_score(key, takes)
     }

@@ -6,10 +6,12 @@ use crate::encode::RECORD_WORDS;
     clippy::cast_possible_truncation,
     reason = "the low half is what is asked for"
 )]
+#[inline]
 pub(super) const fn low(word: u64) -> usize {
     word as u32 as usize
 }
 
+#[inline]
 pub(super) const fn high(word: u64) -> usize {
     low(word >> 32)
 }
@@ -18,16 +20,19 @@ pub(super) const fn high(word: u64) -> usize {
     clippy::cast_possible_truncation,
     reason = "16 bits at a place are what is asked for"
 )]
+#[inline]
 pub(super) const fn u16_at(word: u64, shift: u32) -> u16 {
     (word >> shift) as u16
 }
 
+#[inline]
 pub(super) fn record(words: &[u64], at: usize) -> &[u64; RECORD_WORDS] {
     const NONE: [u64; RECORD_WORDS] = [0; RECORD_WORDS];
     words[at..].first_chunk().unwrap_or(&NONE)
 }
 
 /// `length` bytes of the strings section that begins at word `section`.
+#[inline]
 pub(super) fn text(words: &[u64], section: usize, offset: usize, length: usize) -> &[u8] {
     let strings: &[u8] = bytemuck::cast_slice(&words[section..]);
     &strings[offset..offset + length]
