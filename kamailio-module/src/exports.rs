@@ -9,9 +9,11 @@ mod variables;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use kamailio::log::{Level, RateLimit};
 use kamailio::module::{Module, Rank};
 use kamailio::process::Local;
 use kamailio::{counters, dialog, guard, log, process, run, timer};
+use kamscale_shm::ShmError;
 use kamscale_shm::limits::MAX_PROCESSES;
 
 use crate::calls;
@@ -125,7 +127,24 @@ fn note_panics(count: u64) {
 fn every_second() {
     let Some(server) = SERVER.get() else { return };
     server.observed.beat(routing::now());
-    DESIRED.with(|seen| *seen = server.observed.look_for_desired(*seen));
+    let found = DESIRED.with(|seen| {
+        *seen = server.observed.look_for_desired(*seen);
+        *seen
+    });
+    if found.is_none()
+        && let Some(why) = server.observed.desired_problem()
+    {
+        report_file(&why);
+    }
+}
+
+#[cold]
+fn report_file(why: &ShmError) {
+    static LIMIT: RateLimit = RateLimit::new(10);
+    LIMIT.write(
+        Level::Error,
+        format_args!("the agent's file cannot be used: {why}; the pools stay as they are"),
+    );
 }
 
 /// Counters that Kamailio's own statistics show, group `kamscale`.

@@ -209,7 +209,9 @@ pub(crate) fn create<T: Layout>(path: &Path, fill: impl FnOnce(&T)) -> Result<Ma
 /// Maps a file if it is what it should be.
 pub(crate) fn open<T: Layout>(path: &Path, writable: bool) -> Result<Mapped<T>, ShmError> {
     let mut options = OpenOptions::new();
-    options.read(true).write(writable);
+    // Opening a fifo would wait for its other end, and with it Kamailio's timer.
+    let at_once = libc::O_NONBLOCK;
+    options.read(true).write(writable).custom_flags(at_once);
     let file = options.open(path).map_err(io_error("opening", path))?;
     let data = file.metadata().map_err(io_error("reading", path))?;
     let wanted = size_of::<T>() as u64;
@@ -229,7 +231,8 @@ pub(crate) fn open<T: Layout>(path: &Path, writable: bool) -> Result<Mapped<T>, 
     Ok(mapped)
 }
 
-fn accept<T: Layout>(mapped: &Mapped<T>, path: &Path) -> Result<(), ShmError> {
+/// Whether the head of a mapped file is what it should be.
+pub(crate) fn accept<T: Layout>(mapped: &Mapped<T>, path: &Path) -> Result<(), ShmError> {
     let header = mapped.get().header();
     // Partner: the Release store in `create`.
     let ready = header.ready.load(Ordering::Acquire);

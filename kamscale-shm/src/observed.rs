@@ -167,6 +167,13 @@ impl Observed {
         now
     }
 
+    /// Why the desired file that is there cannot be used; `None` if it can, or if there is none.
+    #[must_use]
+    pub fn desired_problem(&self) -> Option<ShmError> {
+        let problem = files::open::<DesiredFile>(&self.desired_path, false).err();
+        problem.filter(|why| !matches!(why, ShmError::Missing(_)))
+    }
+
     /// Where the agent's file is.
     #[must_use]
     pub fn desired_path(&self) -> &Path {

@@ -229,10 +229,12 @@ impl Publisher {
     fn is_in_place(&self) -> bool {
         let whole =
             std::fs::metadata(&self.path).is_ok_and(|m| m.len() >= size_of::<DesiredFile>() as u64);
-        whole && self.identity == files::identity(&self.path)
+        whole
+            && self.identity == files::identity(&self.path)
+            && files::accept(&self.file, &self.path).is_ok()
     }
 
-    /// Makes the file anew if somebody removed, replaced or cut it: what is published must be seen.
+    /// Makes the file anew if somebody removed, replaced, cut or spoilt it: what is published must be seen.
     fn keep_file_in_place(&mut self) -> Result<(), ShmError> {
         if self.is_in_place() {
             return Ok(());
