@@ -13,6 +13,12 @@ mod calls_are_counted;
 #[cfg(test)]
 mod churn;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
+mod damaged_files;
+#[cfg(test)]
+mod damaged_tables;
+#[cfg(test)]
 mod elastic;
 #[cfg(test)]
 mod failover;
