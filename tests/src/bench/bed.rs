@@ -55,6 +55,12 @@ pub struct Bed<'a> {
 pub struct Answer {
     /// Nanoseconds of the loop, by Kamailio's own clock.
     pub took_ns: f64,
+    /// When it began, in microseconds since midnight.
+    pub began_us: f64,
+    /// When it ended.
+    pub ended_us: f64,
+    /// The worker's process id.
+    pub worker: u32,
     /// `$du` afterwards; empty if it was not set.
     pub destination: String,
 }
@@ -144,6 +150,9 @@ impl<'a> Bed<'a> {
         let (began, ended) = (time(), time());
         Answer {
             took_ns: (ended - began) * 1000.0,
+            began_us: began,
+            ended_us: ended,
+            worker: words.next().and_then(|w| w.parse().ok()).unwrap_or(0),
             destination: words.next().unwrap_or_default().to_owned(),
         }
     }

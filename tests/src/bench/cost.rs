@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::bed::{Answer, Bed};
-use super::script::{Case, EMPTY, UNROLLED};
+use super::script::{Case, EMPTY, NOTHING, UNROLLED};
 
 /// What one call costs; `None` where it was not measured.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,6 +62,26 @@ pub fn instructions(bed: &Bed<'_>, cases: &[Case], broken: &mut Vec<String>) -> 
     costs
 }
 
+/// Instructions of the first call in a request: with the look for a new table, the memory that it
+/// allocates, and what the end of the request frees. What is dearer about a first `$du` is left out
+/// by measuring against it. Into `costs`, which has `set_du` already, under the cases' own names.
+pub fn first_calls(bed: &Bed<'_>, cases: &[Case], costs: &mut Costs, broken: &mut Vec<String>) {
+    let mut nothing = 0.0;
+    let set_du = costs.get("set_du").and_then(|c| c.ir).unwrap_or(0.0);
+    for case in cases {
+        let (_, _) = bed.instructions(&case.name, 2);
+        let (without, _) = bed.instructions(&case.name, 1);
+        let (with, answer) = bed.instructions(&case.name, 2);
+        check(case, &answer, broken);
+        let ir = number(with.saturating_sub(without));
+        if case.name == NOTHING {
+            nothing = ir;
+        }
+        let ir = Some(ir - nothing + set_du);
+        costs.insert(case.name.clone(), Cost { ir, ns: None });
+    }
+}
+
 /// Nanoseconds per call, into `costs`. The cases take turns, so that noise hits all of them.
 pub fn wall(bed: &Bed<'_>, cases: &[Case], costs: &mut Costs, broken: &mut Vec<String>) {
     const TRIAL: u32 = 20;
@@ -106,11 +126,12 @@ pub fn number(count: u64) -> f64 {
     count as f64
 }
 
+/// A positive value without its fraction.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "clamped before"
 )]
-fn whole(value: f64) -> u32 {
+pub(super) fn whole(value: f64) -> u32 {
     value.clamp(0.0, 1e8) as u32
 }

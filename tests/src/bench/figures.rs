@@ -1,14 +1,12 @@
 //! From costs to the figures of the issue. A ratio is `other / ours` where more is better for us,
 //! and `ours / other` where less is.
 
-use kamscale_shm::limits::DEFAULT_HASH_BITS;
 use serde_json::{Value, json};
 
 use super::bed::Manager;
 use super::cost::{Cost, Costs};
 use super::pools::SIZES;
-use super::publish::{self, Publication};
-use super::script::{COMPARED, FLAT, LINEAR, Mode};
+use super::script::{COMPARED, FLAT, LINEAR, Mode, ONCE};
 use crate::report::{Figure, Report};
 
 /// What was measured under one memory manager.
@@ -50,13 +48,15 @@ fn rounded(value: Option<f64>) -> Option<f64> {
 
 /// What a ratio should be.
 #[derive(Clone, Copy, Debug)]
-enum Goal {
+pub(super) enum Goal {
+    /// More is better.
     AtLeast(f64),
+    /// Less is better.
     AtMost(f64),
 }
 
 impl Goal {
-    fn ratio(self, ours: Option<f64>, other: Option<f64>) -> Option<f64> {
+    pub(super) fn ratio(self, ours: Option<f64>, other: Option<f64>) -> Option<f64> {
         let (ours, other) = (ours?, other?);
         let ratio = match self {
             Self::AtLeast(_) => other / ours,
@@ -65,14 +65,14 @@ impl Goal {
         Some((ratio * 1000.0).round() / 1000.0)
     }
 
-    fn text(self) -> String {
+    pub(super) fn text(self) -> String {
         match self {
             Self::AtLeast(value) => format!(">= {value}"),
             Self::AtMost(value) => format!("<= {value}"),
         }
     }
 
-    fn is_met(self, ratio: Option<f64>) -> bool {
+    pub(super) fn is_met(self, ratio: Option<f64>) -> bool {
         ratio.is_some_and(|r| match self {
             Self::AtLeast(value) => r >= value,
             Self::AtMost(value) => r <= value,
@@ -140,6 +140,12 @@ pub fn selections(report: &mut Report, manager: Manager, measured: &Measured) {
             against_failover(report, manager, measured, name, size);
         }
     }
+    // Under fm a single allocation costs what the heap happens to look like: no figure to compare.
+    if manager == Manager::Qm {
+        for (name, _) in COMPARED {
+            first_calls(report, measured, name);
+        }
+    }
     flatness(report, manager, measured);
     by_expression(report, manager, measured);
 }
@@ -192,6 +198,26 @@ fn against_failover(
             .sides(in_place.value(), stock.value())
             .how("ours selects again in one request: its memory is overwritten in place"),
     );
+}
+
+/// The loops above look for a new table once; this is what a request pays that selects once.
+fn first_calls(report: &mut Report, all: &Measured, name: &str) {
+    for (mode, against) in [
+        (Mode::Plain, "vs_ds_plain"),
+        (Mode::Failover, "vs_ds_failover_limit1"),
+    ] {
+        let ours = all.cost(mode, &format!("once_ks_{name}_{ONCE}"));
+        let other = all.cost(mode, &format!("once_ds_{name}_{ONCE}"));
+        let figure = format!("select.{name}.{ONCE}.{against}.first_in_request.qm");
+        let ratio = Goal::AtLeast(0.0).ratio(ours.ir, other.ir);
+        report.figure(
+            Figure::new(&figure, ratio, "ratio")
+                .sides(ours.value(), other.value())
+                .how(
+                    "one call in a request, with the memory that the message then holds and frees",
+                ),
+        );
+    }
 }
 
 fn flatness(report: &mut Report, manager: Manager, all: &Measured) {
@@ -251,86 +277,4 @@ fn by_expression(report: &mut Report, manager: Manager, all: &Measured) {
         );
         report.figure(figure.how(how));
     }
-}
-
-/// A change of a pool against a reload, for one size.
-pub fn publication(report: &mut Report, size: usize, measured: Result<Publication, String>) {
-    let least = match size {
-        10 => 5.0,
-        1000 => 20.0,
-        _ => 100.0,
-    };
-    let name = format!("publish.{size}.vs_ds_reload");
-    let goal = Goal::AtLeast(least);
-    let is = match measured {
-        Ok(is) => is,
-        Err(why) => {
-            let figure = Figure::new(&name, Value::Null, "ratio").how(why);
-            report.figure(figure.target(&goal.text(), false));
-            return;
-        }
-    };
-    let reload = is.reload_ms - is.rpc_ms;
-    let ratio = goal.ratio(Some(is.applied_ms), Some(reload));
-    let crashes = match is.crashes {
-        0 => String::new(),
-        n => format!("; dispatcher crashed Kamailio {n} times before"),
-    };
-    report.figure(
-        Figure::new(&name, ratio, "ratio")
-            .target(&goal.text(), goal.is_met(ratio))
-            .sides(
-                json!({"ms": is.applied_ms, "publish_ms": is.call_ms}),
-                json!({"ms": reload, "rpc_ms": is.rpc_ms}),
-            )
-            .how(format!(
-                "{:.3} against {reload:.2} ms, median of {}: a member comes or goes, until the \
-                 last of 2 workers has stamped that it uses the table; reload of one set until \
-                 its RPC answers, {:.3} ms of an empty RPC subtracted; both at {:.0} requests/s; fm; \
-                 hash_bits {DEFAULT_HASH_BITS}{crashes}",
-                is.applied_ms,
-                publish::ROUNDS,
-                is.rpc_ms,
-                is.traffic_per_s,
-            )),
-    );
-    for (what, value, unit, how) in [
-        (
-            "applied_ms",
-            is.applied_ms,
-            "ms",
-            "until the last worker uses it",
-        ),
-        (
-            "call_ms",
-            is.call_ms,
-            "ms",
-            "of that: publish() with encoding",
-        ),
-        (
-            "copy_ms",
-            is.copy_ms,
-            "ms",
-            "copy and check by one process, quiet",
-        ),
-        (
-            "state_change_ms",
-            is.state_ms,
-            "ms",
-            "one member changes its state",
-        ),
-        (
-            "hash_bits_16_ms",
-            is.wide_ms,
-            "ms",
-            "a member comes or goes, with hash_bits 16",
-        ),
-    ] {
-        let value = (value * 1e4).round() / 1e4;
-        report.figure(Figure::new(&format!("publish.{size}.{what}"), value, unit).how(how));
-    }
-    report.figure(
-        Figure::new(&format!("publish.{size}.table"), is.table_bytes, "bytes")
-            .how(format!("hash_bits {DEFAULT_HASH_BITS}")),
-    );
 }

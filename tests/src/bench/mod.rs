@@ -3,8 +3,10 @@
 //! It measures and compares; it must not decide what is good enough: targets stand in the issue.
 
 pub mod bed;
+pub mod changes;
 pub mod cost;
 pub mod figures;
+pub mod growth;
 pub mod pools;
 pub mod publish;
 pub mod rpc;

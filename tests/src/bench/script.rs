@@ -9,6 +9,10 @@ pub const UNROLLED: u32 = 20;
 /// The loop with nothing in it.
 pub const EMPTY: &str = "empty";
 
+/// What stands for the first call of a request when only `$du` is set: the memory that a first
+/// destination takes, and showing it in the answer, cost the same after every way of choosing it.
+pub const NOTHING: &str = "once_nothing";
+
 /// One statement.
 #[derive(Clone, Debug)]
 pub struct Case {
@@ -18,6 +22,8 @@ pub struct Case {
     pub call: String,
     /// So many times dearer than others that fewer rounds will do.
     pub heavy: u32,
+    /// Whether it is measured as the first call of a request, too.
+    pub once: bool,
     /// The port that `$du` names afterwards, if it sets one.
     pub port: Option<u16>,
 }
@@ -46,15 +52,31 @@ fn case(name: &str, call: impl Into<String>, port: Option<u16>) -> Case {
         name: name.into(),
         call: call.into(),
         heavy: 1,
+        once: false,
         port,
     }
+}
+
+/// The size whose cases are measured as first calls, too.
+pub const ONCE: usize = 1000;
+
+/// A case of a pool of this size that is compared with the other side's.
+fn compared(name: &str, call: String, size: usize) -> Case {
+    Case {
+        once: size == ONCE,
+        ..case(name, call, Some(pools::port(size)))
+    }
+}
+
+fn set_du() -> String {
+    format!("$du = \"{}\";", pools::CONSTANT_URI)
 }
 
 impl Mode {
     /// The cases that are measured in this mode.
     #[must_use]
     pub fn cases(self) -> Vec<Case> {
-        let mut cases = vec![case(EMPTY, "", None)];
+        let mut cases = vec![case(EMPTY, "", None), case("set_du", set_du(), Some(5099))];
         match self {
             Self::Plain => plain(&mut cases),
             Self::Failover => failover(&mut cases),
@@ -78,19 +100,17 @@ impl Mode {
 }
 
 fn plain(cases: &mut Vec<Case>) {
-    let du = format!("$du = \"{}\";", pools::CONSTANT_URI);
-    cases.push(case("set_du", du, Some(5099)));
     cases.push(case("ks_count", "ks_count(\"all\");", None));
     cases.push(case("update_stat", "update_stat(\"st1\", \"+1\");", None));
     for size in SIZES {
         let (pool, set, port) = (pools::name(size), pools::set(size), Some(pools::port(size)));
         for (name, number) in COMPARED {
             let call = format!("ds_select_dst(\"{set}\", \"{number}\");");
-            cases.push(case(&format!("ds_{name}_{size}"), call, port));
+            cases.push(compared(&format!("ds_{name}_{size}"), call, size));
         }
         for name in FLAT {
             let call = format!("ks_select_dst(\"{pool}\", \"{name}\");");
-            cases.push(case(&format!("ks_{name}_{size}"), call, port));
+            cases.push(compared(&format!("ks_{name}_{size}"), call, size));
         }
         let call = format!("ks_select_dst(\"{pool}\", \"{LINEAR}\");");
         cases.push(Case {
@@ -112,13 +132,26 @@ fn failover(cases: &mut Vec<Case>) {
         let (pool, set, port) = (pools::name(size), pools::set(size), Some(pools::port(size)));
         for (name, number) in COMPARED {
             let stock = format!("ds_select_dst(\"{set}\", \"{number}\", \"1\"); {CLEAR_STOCK}");
-            cases.push(case(&format!("ds_{name}_{size}"), stock, port));
+            cases.push(compared(&format!("ds_{name}_{size}"), stock, size));
             let ours = format!("ks_select_dst(\"{pool}\", \"{name}\");");
             let fresh = format!("{ours} {CLEAR_OURS}");
-            cases.push(case(&format!("ks_{name}_{size}"), fresh, port));
+            cases.push(compared(&format!("ks_{name}_{size}"), fresh, size));
             cases.push(case(&format!("ks_{name}_{size}_in_place"), ours, port));
         }
     }
+}
+
+/// The same statements once in a request: a request with `X-N: 2` runs them, one with 1 does not.
+#[must_use]
+pub fn once(cases: &[Case]) -> Vec<Case> {
+    let nothing = case(NOTHING, set_du(), None);
+    let measured = cases.iter().filter(|c| c.once).map(|c| Case {
+        name: format!("once_{}", c.name),
+        // What clears belongs to the loop: a request clears by ending.
+        call: c.call.replace(CLEAR_STOCK, "").replace(CLEAR_OURS, ""),
+        ..c.clone()
+    });
+    [nothing].into_iter().chain(measured).collect()
 }
 
 /// What every configuration of the bench begins with. The dispatcher's list is in `list`.
@@ -160,12 +193,13 @@ pub fn config(mode: Mode, children: u32, list: &std::path::Path, cases: &[Case])
          \t$var(began) = $TV(Sn);\n\
          \tswitch ($rU) {\n",
     );
-    for case in cases {
+    let once = once(cases);
+    for case in cases.iter().chain(&once) {
         let _ = writeln!(text, "\tcase \"{0}\": route({0}); break;", case.name);
     }
     text.push_str(
         "\t}\n\
-         \t$var(answer) = $var(began) + \" \" + $TV(Sn) + \" \" + $du;\n\
+         \t$var(answer) = $var(began) + \" \" + $TV(Sn) + \" \" + $pp + \" \" + $du;\n\
          \tsl_send_reply(\"200\", \"$var(answer)\");\n\
          \texit;\n}\n",
     );
@@ -180,6 +214,13 @@ pub fn config(mode: Mode, children: u32, list: &std::path::Path, cases: &[Case])
             let _ = writeln!(text, "\t\t{}", case.call);
         }
         text.push_str("\t\t$var(i) = $var(i) + 1;\n\t}\n}\n");
+    }
+    for case in &once {
+        let (name, call) = (&case.name, &case.call);
+        let _ = writeln!(
+            text,
+            "route[{name}] {{\n\tif ($var(n) > 1) {{ {call} }}\n}}"
+        );
     }
     text
 }

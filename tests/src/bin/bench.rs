@@ -7,7 +7,7 @@ use kamscale_tests::RunDir;
 use kamscale_tests::bench::bed::{Bed, Manager};
 use kamscale_tests::bench::figures::{self, Measured};
 use kamscale_tests::bench::script::Mode;
-use kamscale_tests::bench::{cost, pools, publish, published, script};
+use kamscale_tests::bench::{changes, cost, growth, pools, publish, published, script};
 use kamscale_tests::report::Report;
 
 fn main() -> ExitCode {
@@ -25,12 +25,17 @@ fn main() -> ExitCode {
         };
         figures::selections(&mut report, manager, &measured);
     }
+    if only != "publish" {
+        eprintln!("bench: growth");
+        growth::by_pools(&mut report, &mut broken);
+        growth::by_workers(&mut report);
+    }
     for size in pools::SIZES {
         if only == "calls" {
             break;
         }
         eprintln!("bench: publishing a pool of {size}");
-        figures::publication(&mut report, size, publish::measure(size));
+        changes::publication(&mut report, size, publish::measure(size));
     }
     print!("{}", report.table());
     println!("report: {}", report.write().display());
@@ -54,6 +59,7 @@ fn costs(mode: Mode, manager: Manager, broken: &mut Vec<String>) -> cost::Costs 
         let bed = Bed::start(&run, &text, manager, callgrind);
         if callgrind {
             costs = cost::instructions(&bed, &cases, broken);
+            cost::first_calls(&bed, &script::once(&cases), &mut costs, broken);
         } else {
             cost::wall(&bed, &cases, &mut costs, broken);
         }
