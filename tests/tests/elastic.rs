@@ -71,7 +71,9 @@ pub(crate) fn await_active(agent: &Agent<'_>, count: usize) -> BTreeMap<String, 
 /// Awaits that Kamailio has found the table of an agent that started after it.
 #[track_caller]
 pub(crate) fn await_table(kamailio: &Kamailio<'_>, agent: &Agent<'_>) {
-    let generation = agent.cli(&["status"])["generation"].clone();
+    // An agent that has just started answers before its first round.
+    let published = |s: &Value| s["generation"].as_u64() > Some(0);
+    let generation = await_status(agent, "a table is published", published)["generation"].clone();
     kamscale_tests::wait_until("Kamailio has the agent's table", PATIENCE, || {
         let status = kamailio.try_rpc(&["kamscale.status"]);
         status.is_ok_and(|s| s[0]["generation"].as_u64() >= generation.as_u64())
