@@ -18,7 +18,7 @@ pub struct Cost {
 pub type Costs = BTreeMap<String, Cost>;
 
 /// Rounds under callgrind, of [`UNROLLED`] calls each.
-const COUNTED_ROUNDS: u32 = 50;
+const COUNTED_ROUNDS: u32 = 25;
 /// How long the loop of one wall-clock sample shall take.
 const SAMPLE_NS: f64 = 4e6;
 /// Wall-clock samples per case.
@@ -84,7 +84,7 @@ pub fn first_calls(bed: &Bed<'_>, cases: &[Case], costs: &mut Costs, broken: &mu
 
 /// Nanoseconds per call, into `costs`. The cases take turns, so that noise hits all of them.
 pub fn wall(bed: &Bed<'_>, cases: &[Case], costs: &mut Costs, broken: &mut Vec<String>) {
-    const TRIAL: u32 = 20;
+    const TRIAL: u32 = 4;
     let rounds: Vec<u32> = cases
         .iter()
         .map(|case| {

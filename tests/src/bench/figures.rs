@@ -88,7 +88,7 @@ struct Comparison<'a> {
     what: &'a str,
 }
 
-const METHOD: &str = "callgrind, 20 calls unrolled, empty loop subtracted";
+const METHOD: &str = "callgrind, 200 calls unrolled, empty loop subtracted";
 
 impl Comparison<'_> {
     fn add(self, report: &mut Report, manager: Manager) {
