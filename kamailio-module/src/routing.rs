@@ -43,11 +43,9 @@ pub struct Choice<'a> {
 
 /// Counts one request of a feature.
 #[inline]
-pub fn count(server: &Server, worker: &Worker, feature: usize) -> i32 {
-    match worker
-        .row(server)
-        .and_then(|row| row.features.0.get(feature))
-    {
+pub fn count(server: &Server, feature: usize) -> i32 {
+    let row = server.observed.process(process::number());
+    match row.and_then(|row| row.features.0.get(feature)) {
         Some(counter) => {
             add(counter, 1);
             code::OK

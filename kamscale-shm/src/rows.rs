@@ -62,6 +62,13 @@ pub struct RowTable {
     members: Vec<Weighted>,
     /// Every member has offered its claims with tau < horizon x weight.
     horizon: u64,
+    /// The smallest total weight for which the horizon was raised. For a much larger one there are
+    /// far more claims below it than the rows need, and making them anew is cheaper.
+    raised_for: u64,
+}
+
+fn total_weight(members: &[Weighted]) -> u64 {
+    members.iter().map(|m| u64::from(m.weight)).sum()
 }
 
 impl RowTable {
@@ -73,6 +80,7 @@ impl RowTable {
             rows: vec![UNCLAIMED; 1 << bits],
             members: members.to_vec(),
             horizon: 0,
+            raised_for: total_weight(members),
         };
         table.fill(table.rows.len());
         table
@@ -81,8 +89,8 @@ impl RowTable {
     /// Makes the table that of `members`, moving no row that need not move. Equal to [`Self::new`]
     /// of the same members; members are recognised by id.
     pub fn change(&mut self, members: &[Weighted]) {
-        let has_weight = |of: &[Weighted]| of.iter().any(|m| m.weight > 0);
-        if !has_weight(&self.members) || !has_weight(members) {
+        let total = total_weight(members);
+        if total == 0 || total > 2 * self.raised_for {
             *self = Self::new(self.bits, members);
             return;
         }
@@ -165,10 +173,11 @@ impl RowTable {
 
     /// Raises the horizon until every row is owned.
     fn fill(&mut self, mut unowned: usize) {
-        let total: u64 = self.members.iter().map(|m| u64::from(m.weight)).sum();
-        if total == 0 {
+        let total = total_weight(&self.members);
+        if total == 0 || unowned == 0 {
             return;
         }
+        self.raised_for = self.raised_for.min(total);
         let step = (((4 * self.rows.len() as u64) << FRACTION_BITS) / total).max(1);
         while unowned > 0 {
             let next = self.horizon + step;

@@ -14,6 +14,7 @@ pub(crate) const NO_STR: sys::str_ = sys::str_ {
 ///
 /// # Safety
 /// `s` must describe readable memory that does not change for `'a`.
+#[inline]
 pub(crate) unsafe fn bytes<'a>(s: sys::str_) -> &'a [u8] {
     let Ok(len) = usize::try_from(s.len) else {
         return &[];
@@ -26,6 +27,7 @@ pub(crate) unsafe fn bytes<'a>(s: sys::str_) -> &'a [u8] {
 }
 
 /// A `str` for a function that only reads it during the call.
+#[inline]
 pub(crate) fn lend(bytes: &[u8]) -> sys::str_ {
     sys::str_ {
         s: bytes.as_ptr().cast_mut().cast::<c_char>(),

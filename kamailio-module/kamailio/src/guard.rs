@@ -26,7 +26,7 @@ pub fn panics() -> u64 {
 
 /// Runs `f`; if it panics, counts and logs that, and returns `fallback`. `entry` names the entry in
 /// the log.
-#[inline]
+#[inline(always)]
 pub fn guard<R>(entry: &CStr, fallback: R, f: impl FnOnce() -> R) -> R {
     match catch_unwind(AssertUnwindSafe(f)) {
         Ok(value) => value,

@@ -9,6 +9,7 @@ pub use local::Local;
 
 /// Number of this process in Kamailio's process table (`core/pt.h`, `process_no`); 0 is the main
 /// process.
+#[inline]
 pub fn number() -> usize {
     backend::number()
 }
@@ -32,6 +33,7 @@ pub fn description() -> String {
 
 /// Seconds since the server started (`core/timer.h`, `get_ticks`). Does not jump with the wall
 /// clock.
+#[inline]
 pub fn ticks() -> u32 {
     backend::ticks()
 }
@@ -45,6 +47,7 @@ mod backend {
     use kamailio_sys as sys;
     use std::ffi::CStr;
 
+    #[inline]
     pub(super) fn number() -> usize {
         // SAFETY: written once, when the process is forked, before any module code runs in it.
         let number = unsafe { sys::process_no };
@@ -69,6 +72,7 @@ mod backend {
             .into_owned()
     }
 
+    #[inline]
     pub(super) fn ticks() -> u32 {
         // SAFETY: reads the shared tick counter, which exists since before the modules were
         // initialized.

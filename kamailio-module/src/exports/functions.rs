@@ -7,7 +7,7 @@ use kamailio::SipMessage;
 use kamailio::log;
 use kamailio::script::{Arg, ScriptFunction, Text};
 
-use super::with;
+use super::{SERVER, with};
 use crate::algorithm::Algorithm;
 use crate::code;
 use crate::routing::{self, Choice, Mark, Target};
@@ -87,20 +87,26 @@ impl ScriptFunction for Count {
         known_feature(text)
     }
 
+    #[inline(always)]
     fn call(msg: &mut SipMessage<'_>, args: &[Arg<'_>]) -> i32 {
         let feature = match args[0].resolved() {
             Some(feature) => feature,
-            None => {
-                let text = args[0].text(msg);
-                let found = with(|server, _| server.feature(text.as_deref()?)).flatten();
-                let Some(feature) = found else {
-                    return code::BAD_PARAMETER;
-                };
-                feature
-            }
+            None => match computed_feature(msg, &args[0]) {
+                Some(feature) => feature,
+                None => return code::BAD_PARAMETER,
+            },
         };
-        with(|server, worker| routing::count(server, worker, feature)).unwrap_or(code::FAILED)
+        SERVER
+            .get()
+            .map_or(code::FAILED, |server| routing::count(server, feature))
     }
+}
+
+/// Out of the way of constants, as its text takes much of the stack.
+#[inline(never)]
+fn computed_feature(msg: &mut SipMessage<'_>, arg: &Arg<'_>) -> Option<usize> {
+    let text = arg.text(msg);
+    with(|server, _| server.feature(text.as_deref()?)).flatten()
 }
 
 fn resolve_choice(n: usize, text: &str) -> Result<usize, String> {
@@ -111,7 +117,31 @@ fn resolve_choice(n: usize, text: &str) -> Result<usize, String> {
     }
 }
 
+#[inline(always)]
 fn select(msg: &mut SipMessage<'_>, args: &[Arg<'_>], target: Target) -> i32 {
+    let algorithm = match args.get(1) {
+        None => Some(Algorithm::DEFAULT),
+        Some(arg) => arg.resolved().and_then(Algorithm::from_number),
+    };
+    match (args[0].resolved(), algorithm, args.get(2)) {
+        // As most scripts have it: constants, so nothing is looked up and nothing is copied.
+        (Some(pool), Some(algorithm), None) => {
+            let choice = Choice {
+                pool: PoolName::Known(pool),
+                algorithm,
+                key: None,
+                target,
+            };
+            with(|server, worker| routing::select(server, worker, msg, &choice))
+                .unwrap_or(code::FAILED)
+        }
+        _ => select_computed(msg, args, target),
+    }
+}
+
+/// Out of the way of constants, as its texts take much of the stack.
+#[inline(never)]
+fn select_computed(msg: &mut SipMessage<'_>, args: &[Arg<'_>], target: Target) -> i32 {
     let pool_text: Text<'_>;
     let pool = pool_name!(args[0], msg, pool_text);
     let algorithm = match args.get(1) {
@@ -151,6 +181,7 @@ impl<const N: usize> ScriptFunction for SelectDst<N> {
         resolve_choice(n, text)
     }
 
+    #[inline(always)]
     fn call(msg: &mut SipMessage<'_>, args: &[Arg<'_>]) -> i32 {
         select(msg, args, Target::Destination)
     }
@@ -167,6 +198,7 @@ impl<const N: usize> ScriptFunction for SelectDomain<N> {
         resolve_choice(n, text)
     }
 
+    #[inline(always)]
     fn call(msg: &mut SipMessage<'_>, args: &[Arg<'_>]) -> i32 {
         select(msg, args, Target::Domain)
     }

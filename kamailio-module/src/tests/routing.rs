@@ -224,9 +224,9 @@ fn pools_and_members_can_be_asked_for() {
 fn requests_are_counted_per_feature_and_reported() {
     let site = Site::of(1);
     for _ in 0..3 {
-        assert_eq!(count(site.server, &site.worker, 1), 1);
+        assert_eq!(count(site.server, 1), 1);
     }
-    assert_eq!(count(site.server, &site.worker, 4000), code::FAILED);
+    assert_eq!(count(site.server, 4000), code::FAILED);
     let Value::List(features) = report::features(site.server) else {
         panic!()
     };

@@ -43,6 +43,22 @@ fn shares_follow_the_weights() {
 }
 
 #[test]
+fn growth_from_a_small_weight_costs_no_more_than_a_rebuild() {
+    let mut table = RowTable::new(10, &members(&[(0, 1)]));
+    for weight in [2, 5, 60, 900, 20_000, u16::MAX] {
+        let of = members(&[(0, 1), (1, weight)]);
+        table.change(&of);
+        let fresh = RowTable::new(10, &of);
+        assert_eq!(ids(&table, &of), ids(&fresh, &of));
+        let excess = table.horizon / fresh.horizon;
+        assert!(
+            excess <= 4,
+            "{excess} times the claims that are needed at weight {weight}"
+        );
+    }
+}
+
+#[test]
 fn nobody_owns_a_pool_without_weight() {
     assert!(
         RowTable::new(10, &members(&[(0, 0)]))

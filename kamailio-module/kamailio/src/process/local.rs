@@ -64,6 +64,7 @@ mod cell {
     struct Busy<'a>(&'a AtomicBool);
 
     impl Drop for Busy<'_> {
+        #[inline(always)]
         fn drop(&mut self) {
             self.0.store(false, Relaxed);
         }
