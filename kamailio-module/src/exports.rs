@@ -17,8 +17,7 @@ use kamscale_shm::ShmError;
 use kamscale_shm::limits::MAX_PROCESSES;
 
 use crate::calls;
-use crate::routing;
-use crate::server::Server;
+use crate::server::{Server, now};
 use crate::worker::{self, Worker};
 use functions::{
     Count, IsActive, IsFromPool, MarkDst, Next, NextDomain, PoolExists, SelectDomain, SelectDst,
@@ -64,7 +63,7 @@ impl Module for Kamscale {
             .calls_tracked
             .store(flag, Ordering::Relaxed);
         register_counters(server)?;
-        server.observed.beat(routing::now());
+        server.observed.beat(now());
         run::around(worker::begin_run, worker::end_run).map_err(|e| e.to_string())?;
         timer::every_second(every_second).map_err(|e| e.to_string())
     }
@@ -126,7 +125,7 @@ fn note_panics(count: u64) {
 
 fn every_second() {
     let Some(server) = SERVER.get() else { return };
-    server.observed.beat(routing::now());
+    server.observed.beat(now());
     let found = DESIRED.with(|seen| {
         *seen = server.observed.look_for_desired(*seen);
         *seen

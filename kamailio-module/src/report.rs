@@ -7,7 +7,6 @@ use kamailio::rpc::{Args, Fault, Value};
 use kamscale_shm::layout::ProcessRow;
 use kamscale_shm::{DesiredState, Member, Pool, clock};
 
-use crate::routing::now;
 use crate::selection::Usable;
 use crate::server::Server;
 use crate::worker::Worker;
@@ -126,7 +125,6 @@ pub fn pools(server: &Server, worker: &mut Worker, args: &mut Args<'_>) -> Resul
         let (selected, refused) = server.observed.selections(pool.slot());
         let usable = Usable {
             observed: &server.observed,
-            now_s: now(),
             tried: &[],
         };
         let takes = pool
@@ -187,7 +185,6 @@ fn find_pool<'a>(worker: &'a Worker, name: &str) -> Result<Pool<'a>, Fault> {
 fn member(server: &Server, member: &Member<'_>) -> Value {
     let usable = Usable {
         observed: &server.observed,
-        now_s: now(),
         tried: &[],
     };
     let row = server.observed.member(member.slot());

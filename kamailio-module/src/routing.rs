@@ -3,7 +3,6 @@
 
 use kamailio::log::{Level, RateLimit};
 use kamailio::message::{HostError, Message, Method};
-use kamailio::process;
 use kamscale_shm::layout::{MemberRow, PoolCounts, ProcessRow};
 use kamscale_shm::observed::add;
 use kamscale_shm::{Member, Pool, xxh3};
@@ -13,7 +12,7 @@ use crate::calls;
 use crate::code;
 use crate::memory::{self, Memory};
 use crate::selection::{self, Usable};
-use crate::server::Server;
+use crate::server::{Server, now};
 use crate::worker::{PoolName, Worker};
 
 /// One line in so many seconds per kind of trouble and process.
@@ -44,7 +43,7 @@ pub struct Choice<'a> {
 /// Counts one request of a feature.
 #[inline]
 pub fn count(server: &Server, feature: usize) -> i32 {
-    let row = server.observed.process(process::number());
+    let row = server.observed.process(kamailio::process::number());
     match row.and_then(|row| row.features.0.get(feature)) {
         Some(counter) => {
             add(counter, 1);
@@ -76,7 +75,6 @@ pub fn select<M: Message>(
     };
     let usable = Usable {
         observed: &server.observed,
-        now_s: now(),
         tried: &[],
     };
     let Some(picked) = selection::select(&pool, choice.algorithm, key, &usable, cursors) else {
@@ -110,7 +108,6 @@ pub fn next<M: Message>(server: &Server, worker: &mut Worker, msg: &mut M, targe
     };
     let usable = Usable {
         observed: &server.observed,
-        now_s: now(),
         tried: memory.tried(),
     };
     let algorithm = memory.algorithm;
@@ -282,7 +279,6 @@ pub fn is_active(
     };
     let usable = Usable {
         observed: &server.observed,
-        now_s: now(),
         tried: &[],
     };
     let mut active = (0..pool.active_len()).filter_map(|i| pool.active(i));
@@ -292,12 +288,6 @@ pub fn is_active(
 /// The memory of this request.
 pub fn recall<M: Message>(msg: &mut M) -> Option<Memory> {
     Memory::from_bytes(&msg.recall(memory::NAME)?)
-}
-
-/// Kamailio's clock, on which members are marked as down.
-#[must_use]
-pub fn now() -> u64 {
-    u64::from(process::ticks())
 }
 
 const fn answer(yes: bool) -> i32 {

@@ -5,6 +5,7 @@ use kamscale_shm::limits::MAX_POOLS;
 use kamscale_shm::{Member, Observed, Pool};
 
 use crate::algorithm::Algorithm;
+use crate::server::now;
 
 /// Random draws before a search from a random place: enough unless most of a pool is unusable.
 const DRAWS: u32 = 4;
@@ -75,8 +76,6 @@ impl Cursors {
 pub struct Usable<'a> {
     /// The counts.
     pub observed: &'a Observed,
-    /// Kamailio's clock, in seconds.
-    pub now_s: u64,
     /// Slots that this request was sent to.
     pub tried: &'a [u16],
 }
@@ -89,7 +88,7 @@ impl Usable<'_> {
         let up = self
             .observed
             .member(member.slot())
-            .is_none_or(|row| row.is_usable(member.id(), self.now_s));
+            .is_none_or(|row| row.is_usable(member.id(), now));
         up && !self
             .tried
             .iter()

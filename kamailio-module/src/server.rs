@@ -91,3 +91,9 @@ impl Server {
             .position(|f| f.as_bytes() == name)
     }
 }
+
+/// Kamailio's clock, on which members are marked as down.
+#[must_use]
+pub fn now() -> u64 {
+    u64::from(kamailio::process::ticks())
+}

@@ -229,14 +229,18 @@ impl MemberRow {
         self.id.load(Ordering::Relaxed) == id
     }
 
-    /// Whether neither the operator nor passive detection keeps the member `id` out.
+    /// Whether neither the operator nor passive detection keeps the member `id` out. `now_s` is
+    /// asked for only if the member was ever marked as down.
     #[must_use]
     #[inline]
-    pub fn is_usable(&self, id: u64, now_s: u64) -> bool {
+    pub fn is_usable(&self, id: u64, now_s: impl FnOnce() -> u64) -> bool {
+        if !self.is_of(id) {
+            return true;
+        }
         let word = self.override_word.load(Ordering::Relaxed);
-        !self.is_of(id)
-            || (matches!(state_in(word, id), None | Some(DesiredState::Active))
-                && self.down_until_s.load(Ordering::Relaxed) <= now_s)
+        let down_until_s = self.down_until_s.load(Ordering::Relaxed);
+        matches!(state_in(word, id), None | Some(DesiredState::Active))
+            && (down_until_s == 0 || down_until_s <= now_s())
     }
 
     /// Calls that the member `id` carries now.

@@ -329,7 +329,7 @@ fn the_operators_word_outlives_a_restart_of_kamailio() {
     assert_eq!(row.calls_of(id), 0, "the calls went with the old Kamailio");
     row.claim(kamscale_shm::member_id("p", "other"));
     assert!(
-        row.is_usable(id, 0) && row.override_of(id).is_none(),
+        row.is_usable(id, || 0) && row.override_of(id).is_none(),
         "a new owner of the slot"
     );
 }

@@ -34,6 +34,6 @@ pub(super) fn record(words: &[u64], at: usize) -> &[u64; RECORD_WORDS] {
 /// `length` bytes of the strings section that begins at word `section`.
 #[inline]
 pub(super) fn text(words: &[u64], section: usize, offset: usize, length: usize) -> &[u8] {
-    let strings: &[u8] = bytemuck::cast_slice(&words[section..]);
-    &strings[offset..offset + length]
+    let bytes: &[u8] = bytemuck::cast_slice(words);
+    &bytes[8 * section + offset..][..length]
 }
