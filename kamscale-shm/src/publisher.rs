@@ -234,7 +234,8 @@ impl Publisher {
             && files::accept(&self.file, &self.path).is_ok()
     }
 
-    /// Makes the file anew if somebody removed, replaced, cut or spoilt it: what is published must be seen.
+    /// Makes the file anew if somebody removed, replaced, cut or spoilt it: what is
+    /// published must be seen.
     fn keep_file_in_place(&mut self) -> Result<(), ShmError> {
         if self.is_in_place() {
             return Ok(());

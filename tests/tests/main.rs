@@ -33,6 +33,8 @@ mod load;
 #[cfg(test)]
 mod minimal;
 #[cfg(test)]
+mod no_agent;
+#[cfg(test)]
 mod odd_sip;
 #[cfg(test)]
 mod operating;
