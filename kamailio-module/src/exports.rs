@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use kamailio::log::{Level, RateLimit};
 use kamailio::module::{Module, Rank};
 use kamailio::process::Local;
-use kamailio::{counters, dialog, guard, log, process, run, timer};
+use kamailio::{counters, dialog, guard, log, parameter, process, run, timer};
 use kamscale_shm::ShmError;
 use kamscale_shm::limits::MAX_PROCESSES;
 
@@ -49,19 +49,9 @@ impl Module for Kamscale {
         let found = server.observed.look_for_desired(None);
         DESIRED.with(|seen| *seen = found);
         WORKER.with(|worker| *worker = Some(Worker::new(server, table)));
-        let tracked = dialog::bind(ended);
-        if let Err(why) = tracked {
-            log::warning(format_args!(
-                "{why}: calls per member are not counted, least_calls and p2c see none, and an \
-                 agent removes nothing (loadmodule \"dialog.so\")"
-            ));
-        }
-        let flag = u32::from(tracked.is_ok());
-        server
-            .observed
-            .server()
-            .calls_tracked
-            .store(flag, Ordering::Relaxed);
+        let flag = u32::from(calls_are_tracked());
+        let row = server.observed.server();
+        row.calls_tracked.store(flag, Ordering::Relaxed);
         register_counters(server)?;
         server.observed.beat(now());
         run::around(worker::begin_run, worker::end_run).map_err(|e| e.to_string())?;
@@ -86,6 +76,26 @@ impl Module for Kamscale {
             server.observed.close();
         }
     }
+}
+
+/// Whether every call is counted. If not, that is said, and an agent removes nothing.
+fn calls_are_tracked() -> bool {
+    if let Err(why) = dialog::bind(ended) {
+        log::warning(format_args!(
+            "{why}: calls per member are not counted, least_calls and p2c see none, and an agent \
+             removes nothing (loadmodule \"dialog.so\")"
+        ));
+        return false;
+    }
+    // Dialogs from a database carry no word of ours: a member that has some would look empty.
+    let restored = parameter::of_module(c"dialog", c"db_mode").unwrap_or(0) != 0;
+    if restored {
+        log::warning(format_args!(
+            "modparam(\"dialog\", \"db_mode\", ...): calls that it restores are not counted, so \
+             an agent removes nothing (db_mode 0)"
+        ));
+    }
+    !restored
 }
 
 fn fits(processes: usize) -> Result<(), String> {

@@ -47,7 +47,7 @@ pub fn status(server: &Server, worker: &mut Worker) -> Value {
             word(if tracked {
                 "yes"
             } else {
-                "no (load the dialog module first)"
+                "no (see the log of the start)"
             }),
         ),
         (c"agent_pid", int(agent.map_or(0, |a| a.0))),

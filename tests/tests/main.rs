@@ -41,6 +41,8 @@ mod operating;
 #[cfg(test)]
 mod pool_change_is_used;
 #[cfg(test)]
+mod restored_dialogs;
+#[cfg(test)]
 mod retransmissions;
 #[cfg(test)]
 mod rpc;

@@ -77,3 +77,23 @@ where
         }
     })
 }
+
+/// An integer parameter of another module, as it is set now (`core/sr_module.h`); `None` if the
+/// module is not loaded or has no such parameter. From `Module::init` on.
+#[must_use]
+pub fn of_module(module: &'static CStr, name: &'static CStr) -> Option<c_int> {
+    // SAFETY: reads the name and looks through the loaded modules.
+    let found = unsafe { sys::find_module_by_name(module.as_ptr().cast_mut()) };
+    if found.is_null() {
+        return None;
+    }
+    let mut kind: sys::modparam_t = 0;
+    let text = name.as_ptr().cast_mut();
+    // SAFETY: a loaded module; the function reads the name and writes the kind.
+    let value = unsafe { sys::find_param_export(found, text, sys::PARAM_INT, &raw mut kind) };
+    if value.is_null() || kind != sys::PARAM_INT {
+        return None;
+    }
+    // SAFETY: the address of an int of that module, which is set while the configuration is read.
+    Some(unsafe { *value.cast::<c_int>() })
+}
