@@ -133,7 +133,7 @@ impl Encoder {
             pair(list as u64, active.len() as u64),
             rows_at as u64,
             capacity,
-            0,
+            (first * RECORD_WORDS) as u64,
         ]);
     }
 
@@ -186,9 +186,17 @@ impl Encoder {
                 is: total * 8,
             });
         }
+        // What was relative to a section becomes an offset in the table: a reader only adds.
+        let (members_at, texts_at) = (RECORD_WORDS + self.pools.len(), 8 * strings_at as u64);
         for pool in self.pools.chunks_exact_mut(RECORD_WORDS) {
+            pool[1] += texts_at;
             pool[4] += active_at as u64;
             pool[5] += rows_at as u64;
+            pool[7] += members_at as u64;
+        }
+        for member in self.members.chunks_exact_mut(RECORD_WORDS) {
+            member[4] += texts_at;
+            member[5] += texts_at;
         }
         let mut words = Vec::with_capacity(total);
         words.extend_from_slice(&[

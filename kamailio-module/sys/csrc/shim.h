@@ -16,16 +16,6 @@ int shim_log_enabled(int level);
 /* core/dprint.h: LOG_FN(); one line, without the newline */
 void shim_log(int level, const char *text, int len);
 
-/* core/mem/pkg.h, core/mem/shm.h */
-void *shim_pkg_malloc(unsigned long size);
-void shim_pkg_free(void *block);
-void *shim_shm_malloc(unsigned long size);
-void shim_shm_free(void *block);
-
-/* core/cfg/cfg_struct.h: cfg_update() */
-void shim_cfg_update(void);
-/* core/counters.h: counter_add() */
-void shim_counter_add(unsigned short id, int n);
 /* core/dset.h: ruri_mark_new() */
 void shim_ruri_mark_new(void);
 

@@ -99,16 +99,22 @@ impl Sections {
         Ok(sections)
     }
 
+    /// Whether a text lies in the section of strings.
+    fn holds(&self, from: usize, length: usize) -> bool {
+        let start = 8 * self.strings;
+        from >= start && from + length <= start + self.string_bytes
+    }
+
     fn check_pool(&self, words: &[u64], index: usize) -> Result<(), TableError> {
         let pool = record(words, RECORD_WORDS * (1 + index));
         let (first, count) = (low(pool[3]), high(pool[3]));
         let (list, active) = (low(pool[4]), high(pool[4]));
         let (rows, bits) = (low(pool[5]), high(pool[2]));
-        let name_end = low(pool[1]) + high(pool[1]);
-        if name_end > self.string_bytes || low(pool[2]) >= limits::MAX_POOLS {
+        if !self.holds(low(pool[1]), high(pool[1])) || low(pool[2]) >= limits::MAX_POOLS {
             return Err(TableError::Record("pool name or slot"));
         }
-        if first + count > self.members || count > usize::from(NOBODY) {
+        let records = (RECORD_WORDS * (1 + self.pools + first)) as u64;
+        if first + count > self.members || count > usize::from(NOBODY) || pool[7] != records {
             return Err(TableError::Record("member list"));
         }
         if active > count || list + active > words.len() {
@@ -140,12 +146,12 @@ impl Sections {
     fn check_member(&self, words: &[u64], index: usize) -> Result<(), TableError> {
         let member = record(words, RECORD_WORDS * (1 + self.pools + index));
         let uri_length = usize::from(u16_at(member[4], 32));
-        let name_end = low(member[5]) + usize::from(u16_at(member[5], 32));
+        let name_length = usize::from(u16_at(member[5], 32));
         let host_end = usize::from(u16_at(member[4], 48)) + usize::from(u16_at(member[5], 48));
-        if low(member[4]) + uri_length > self.string_bytes || uri_length > limits::MAX_URI_BYTES {
+        if !self.holds(low(member[4]), uri_length) || uri_length > limits::MAX_URI_BYTES {
             return Err(TableError::Record("member URI"));
         }
-        if name_end > self.string_bytes || host_end > uri_length {
+        if !self.holds(low(member[5]), name_length) || host_end > uri_length {
             return Err(TableError::Record("member name or host"));
         }
         let state = DesiredState::from_number(member[1].to_le_bytes()[4]);

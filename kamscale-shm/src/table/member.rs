@@ -93,7 +93,7 @@ impl<'a> Member<'a> {
     #[inline]
     pub fn uri(&self) -> &'a [u8] {
         let length = usize::from(u16_at(self.record[4], 32));
-        text(self.words, low(self.words[6]), low(self.record[4]), length)
+        text(self.words, low(self.record[4]), length)
     }
 
     /// `host[:port]` of its URI.
@@ -107,7 +107,7 @@ impl<'a> Member<'a> {
     #[must_use]
     pub fn name(&self) -> &'a [u8] {
         let length = usize::from(u16_at(self.record[5], 32));
-        text(self.words, low(self.words[6]), low(self.record[5]), length)
+        text(self.words, low(self.record[5]), length)
     }
 
     /// Whether this try of a key (spread over `u64`) falls into the part of its weight that is live.

@@ -20,13 +20,7 @@ impl<'a> Pool<'a> {
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &'a [u8] {
-        let strings = low(self.words[6]);
-        text(
-            self.words,
-            strings,
-            low(self.record[1]),
-            high(self.record[1]),
-        )
+        text(self.words, low(self.record[1]), high(self.record[1]))
     }
 
     /// [`crate::hash::xxh3`] of its name.
@@ -80,7 +74,7 @@ impl<'a> Pool<'a> {
     #[must_use]
     #[inline]
     pub fn member(&self, index: usize) -> Option<Member<'a>> {
-        let at = RECORD_WORDS * (1 + low(self.words[4]) + low(self.record[3]) + index);
+        let at = low(self.record[7]) + RECORD_WORDS * index;
         (index < self.len()).then(|| Member {
             words: self.words,
             record: record(self.words, at),

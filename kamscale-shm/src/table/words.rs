@@ -31,9 +31,9 @@ pub(super) fn record(words: &[u64], at: usize) -> &[u64; RECORD_WORDS] {
     words[at..].first_chunk().unwrap_or(&NONE)
 }
 
-/// `length` bytes of the strings section that begins at word `section`.
+/// `length` bytes of the table from a byte on: a text.
 #[inline]
-pub(super) fn text(words: &[u64], section: usize, offset: usize, length: usize) -> &[u8] {
+pub(super) fn text(words: &[u64], from: usize, length: usize) -> &[u8] {
     let bytes: &[u8] = bytemuck::cast_slice(words);
-    &bytes[8 * section + offset..][..length]
+    &bytes[from..][..length]
 }

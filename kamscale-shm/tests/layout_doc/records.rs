@@ -100,7 +100,8 @@ impl Example {
 
     fn pool(&self) -> Vec<Bits> {
         let rows = ROWS_AT + (1 << 11) / 4;
-        let name = Self::strings_of(&self.first) as u64;
+        let name = (8 * STRINGS_AT + Self::strings_of(&self.first)) as u64;
+        let members = (MEMBERS_AT + 3 * RECORD_WORDS) as u64;
         vec![
             bits(
                 0,
@@ -109,7 +110,7 @@ impl Example {
                 "XXH3-64 of its name; the records are sorted by it",
                 xxh3(self.second.name.as_bytes()),
             ),
-            bits(1, 0, 32, "its name: offset in the strings", name),
+            bits(1, 0, 32, "its name: byte of the table", name),
             bits(1, 32, 32, "its name: bytes", self.second.name.len() as u64),
             bits(
                 2,
@@ -132,14 +133,14 @@ impl Example {
             bits(5, 0, 32, "first word of its rows", rows as u64),
             bits(5, 32, 32, "unused, must be zero", 0),
             bits(6, 0, 64, "capacity of its active members together", 50),
-            bits(7, 0, 64, "unused, zero", 0),
+            bits(7, 0, 64, "first word of its members' records", members),
         ]
     }
 
     fn member(&self) -> Vec<Bits> {
         let m = &self.second.members[2];
         let strings = Self::strings_of(&self.first) + Self::strings_of(&self.second);
-        let name = strings - m.name.len();
+        let name = 8 * STRINGS_AT + strings - m.name.len();
         let uri = name - m.uri.len();
         vec![
             bits(
@@ -177,10 +178,10 @@ impl Example {
             bits(2, 48, 16, "unused, zero", 0),
             bits(3, 0, 32, "capacity; 0: not limited", 25),
             bits(3, 32, 32, "its pool's index", 1),
-            bits(4, 0, 32, "its URI: offset in the strings", uri as u64),
+            bits(4, 0, 32, "its URI: byte of the table", uri as u64),
             bits(4, 32, 16, "its URI: bytes", m.uri.len() as u64),
             bits(4, 48, 16, "`host[:port]`: offset in the URI", 4),
-            bits(5, 0, 32, "its name: offset in the strings", name as u64),
+            bits(5, 0, 32, "its name: byte of the table", name as u64),
             bits(5, 32, 16, "its name: bytes", 2),
             bits(
                 5,
