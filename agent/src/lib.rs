@@ -19,5 +19,6 @@ pub mod observe;
 pub mod plan;
 pub mod proxy;
 pub mod runtime;
+pub mod simulate;
 pub mod state;
 pub mod status;

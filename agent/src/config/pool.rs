@@ -116,6 +116,7 @@ impl PoolConfig {
             surge_step: self.surge_step,
             create_retry_s: self.create_retry_s,
             capacity_calls: self.member.capacity_calls,
+            ..Policy::default()
         }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use kamscale_shm::{DesiredState, MemberObserved, Snapshot, member_id};
 
-use crate::plan::{MemberView, Observation, Phase, Quality};
+use crate::plan::{MemberView, Observation, Phase, Quality, Signal, SignalKind};
 use crate::proxy;
 use crate::state::{Member, Origin, PoolState, Stage};
 
@@ -76,12 +76,12 @@ pub fn without_numbers(problem: &str) -> String {
 }
 
 /// Creations that ended since the last decision about a pool.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Creations {
     /// Those that failed.
     pub failed: u32,
-    /// Those that succeeded.
-    pub finished: u32,
+    /// How many seconds each took that succeeded.
+    pub booted_s: Vec<f64>,
 }
 
 /// The observation of one pool.
@@ -110,13 +110,25 @@ pub fn observe(
             age_s: member.active_since_s.map_or(0.0, |since_s| now_s - since_s),
         })
     });
+    let requests = requests_per_s.map(|rate| Signal {
+        kind: SignalKind::Requests,
+        of: None,
+        used: rate,
+        reported: None,
+        age_s: 0.0,
+    });
     Observation {
         quality,
         boot_id: seen.boot_id(),
         members: members.collect(),
-        requests_per_s,
+        signals: requests.into_iter().collect(),
+        started: None,
+        refused: None,
         failed_creates: creations.failed,
-        finished_creates: creations.finished,
+        quota_reached: false,
+        unconfirmed_creates: 0,
+        booted_s: creations.booted_s,
+        others_fell: false,
         agent_restarted,
     }
 }

@@ -74,6 +74,8 @@ pub fn decide(
             actions,
             advice,
             signals,
+            bounds: Vec::new(),
+            cause: super::Cause::Steady,
             reason,
         },
         memory,
@@ -219,7 +221,7 @@ fn creatable(
 
 /// Learns from creations that ended: failures back off, a success clears them.
 fn note_creations(memory: &mut Memory, observation: &Observation, policy: &Policy, now_s: f64) {
-    if observation.finished_creates > 0 {
+    if !observation.booted_s.is_empty() {
         memory.failures_in_row = 0;
         memory.no_create_before_s = 0.0;
     }

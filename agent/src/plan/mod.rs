@@ -4,19 +4,24 @@
 //! agent, in the simulator and in the tests. It must not know processes, Heat or shared memory.
 //! Its one rule above all: what was not seen never removes capacity.
 
+mod cause;
 mod decide;
+pub mod erlang;
 mod memory;
 mod observation;
 mod policy;
 mod removal;
+mod schedule;
 mod time;
 mod want;
 mod words;
 
+pub use cause::{Bound, Cause};
 pub use decide::decide;
 pub use memory::Memory;
-pub use observation::{MemberView, Observation, Phase, Quality};
-pub use policy::{Mode, Policy};
+pub use observation::{MemberView, Observation, Phase, Quality, Signal};
+pub use policy::{Mode, Policy, SignalKind, SignalPolicy, Target};
+pub use schedule::Floor;
 pub use want::SignalReading;
 
 use serde::{Deserialize, Serialize};
@@ -73,6 +78,10 @@ pub struct Plan {
     pub advice: Vec<Action>,
     /// The signals that were looked at.
     pub signals: Vec<SignalReading>,
+    /// What raised or limited the number wanted, in this order, and to what.
+    pub bounds: Vec<(Bound, u32)>,
+    /// Why, as one of few words: for metrics.
+    pub cause: Cause,
     /// Why these steps, and not more or fewer, in words.
     pub reason: String,
 }

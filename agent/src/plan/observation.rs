@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::SignalKind;
+
 /// Whether what was seen may be trusted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -30,7 +32,7 @@ pub enum Phase {
     Held,
 }
 
-/// One member as it was seen.
+/// One member as it was seen. In a pool of stacks it is a whole stack: the unit that comes and goes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MemberView {
     /// Its name.
@@ -49,6 +51,23 @@ pub struct MemberView {
     pub age_s: f64,
 }
 
+/// A measured demand beside the calls of the members.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Signal {
+    /// What was measured.
+    pub kind: SignalKind,
+    /// The type of machine that it is about, in a stack of several types.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+    /// The sum over the active members that reported, in the unit of its kind.
+    pub used: f64,
+    /// How many active members reported; `None` if it was measured for the pool as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported: Option<u32>,
+    /// Seconds since it was measured.
+    pub age_s: f64,
+}
+
 /// One pool at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Observation {
@@ -58,12 +77,31 @@ pub struct Observation {
     pub boot_id: Option<u64>,
     /// Its members.
     pub members: Vec<MemberView>,
-    /// Requests per second of the pool's feature, 30 s mean.
-    pub requests_per_s: Option<f64>,
+    /// What was measured beside their calls.
+    #[serde(default)]
+    pub signals: Vec<Signal>,
+    /// Calls begun on its members since Kamailio's start; only grows.
+    #[serde(default)]
+    pub started: Option<u64>,
+    /// Requests for which it had no member, or that were not admitted, since Kamailio's start.
+    #[serde(default)]
+    pub refused: Option<u64>,
     /// Creations that failed since the last decision.
+    #[serde(default)]
     pub failed_creates: u32,
-    /// Creations that succeeded since the last decision.
-    pub finished_creates: u32,
+    /// Whether one of those failed because a quota is used up: what exists is all there is.
+    #[serde(default)]
+    pub quota_reached: bool,
+    /// Creations whose outcome is not known: a request timed out and the truth was not read yet.
+    #[serde(default)]
+    pub unconfirmed_creates: u32,
+    /// Seconds that each creation took which succeeded since the last decision.
+    #[serde(default)]
+    pub booted_s: Vec<f64>,
+    /// Whether the demand of another pool collapsed within the last two minutes.
+    #[serde(default)]
+    pub others_fell: bool,
     /// Whether the agent started since the last decision.
+    #[serde(default)]
     pub agent_restarted: bool,
 }

@@ -11,7 +11,6 @@ fn policy() -> Policy {
         mode: Mode::On,
         min: 1,
         max: 4,
-        spare: 0,
         scale_out_load: 0.70,
         scale_in_load: 0.50,
         stabilization_s: 60.0,
@@ -25,6 +24,7 @@ fn policy() -> Policy {
         surge_step: 1.5,
         create_retry_s: 60.0,
         capacity_calls: 20,
+        ..Policy::default()
     }
 }
 
@@ -45,9 +45,14 @@ fn observation(members: Vec<MemberView>) -> Observation {
         quality: Quality::Good,
         boot_id: Some(1),
         members,
-        requests_per_s: None,
+        signals: Vec::new(),
+        started: None,
+        refused: None,
         failed_creates: 0,
-        finished_creates: 0,
+        quota_reached: false,
+        unconfirmed_creates: 0,
+        booted_s: Vec::new(),
+        others_fell: false,
         agent_restarted: false,
     }
 }

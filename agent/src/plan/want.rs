@@ -2,21 +2,29 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MemberView, Observation, Phase, Policy, Quality};
+use super::{MemberView, Observation, Phase, Policy, Quality, SignalKind};
 
 /// One signal as it was read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SignalReading {
-    /// `calls`; later also cpu, memory, network.
-    pub name: String,
+    /// What was measured.
+    pub kind: SignalKind,
+    /// The type of machine that it is about, in a stack of several types.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
     /// How much is used, in the signal's unit.
     pub used: f64,
+    /// How much is expected when a member ordered now would be ready.
+    pub expected: f64,
     /// How much there is on active members.
     pub capacity: f64,
     /// Used per capacity; `None` if there is no capacity.
     pub load: Option<f64>,
     /// Members that this signal asks for, before limits.
     pub want: u32,
+    /// Why it may not lead to a removal, or not be used at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// The state of supply: who serves, who boots.
@@ -79,10 +87,13 @@ pub(super) fn read_calls(observation: &Observation, policy: &Policy) -> Option<S
     };
     let load = (capacity > 0.0).then(|| used / capacity);
     Some(SignalReading {
-        name: "calls".into(),
+        kind: SignalKind::Calls,
+        of: None,
         used,
+        expected: used,
         capacity,
         load,
+        problem: None,
         want: round_up(used / (policy.scale_out_load * each)),
     })
 }

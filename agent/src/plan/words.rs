@@ -30,11 +30,8 @@ pub(super) fn facts(
             .map_or(String::new(), |load| format!(" ({:.0} %)", load * 100.0));
         parts.push(format!(
             "{} {} of {}{load}",
-            signal.name, signal.used, signal.capacity
+            signal.kind.name(), signal.used, signal.capacity
         ));
-    }
-    if let Some(rate) = observation.requests_per_s {
-        parts.push(format!("{rate:.1} requests/s"));
     }
     let states = [
         (supply.serving as usize, "active"),

@@ -161,8 +161,8 @@ impl Agent {
                 self.save(now_s, false);
             }
             Result::Ready => {
-                creations.finished += 1;
                 let boot_s = now_s - member.since_s;
+                creations.booted_s.push(boot_s);
                 // An operator may have drained it while it was booting.
                 if member.stage == Stage::Booting {
                     member.enter(Stage::Active, now_s);

@@ -64,7 +64,7 @@ fn play(scenario: &str) -> String {
         for round in 0..times {
             seen.quality = Quality::Good;
             seen.failed_creates = 0;
-            seen.finished_creates = 0;
+            seen.booted_s.clear();
             seen.agent_restarted = false;
             for word in words.split_whitespace() {
                 match word.split_once('=').unwrap_or((word, "")) {
@@ -72,7 +72,7 @@ fn play(scenario: &str) -> String {
                     ("partial", _) => seen.quality = Quality::Partial("one row".into()),
                     ("restart", _) => seen.agent_restarted = true,
                     ("failed", _) => seen.failed_creates = 1,
-                    ("finished", _) => seen.finished_creates = 1,
+                    ("finished", _) => seen.booted_s.push(5.0),
                     ("boot", id) => seen.boot_id = Some(id.parse().unwrap()),
                     ("min", min) => policy.min = min.parse().unwrap(),
                     ("mode", "advise") => policy.mode = Mode::Advise,

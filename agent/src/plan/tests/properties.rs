@@ -65,7 +65,7 @@ impl World {
     fn step(&mut self, step: &Step, policy: &super::Policy) -> Plan {
         self.now_s += step.seconds;
         self.seen.failed_creates = 0;
-        self.seen.finished_creates = 0;
+        self.seen.booted_s.clear();
         if self.count(Phase::Booting) > 0 && step.boots_fail {
             self.seen
                 .members
@@ -76,7 +76,7 @@ impl World {
                 if member.phase == Phase::Booting {
                     member.phase = Phase::Active;
                     self.active_since_s.insert(member.name.clone(), self.now_s);
-                    self.seen.finished_creates += 1;
+                    self.seen.booted_s.push(5.0);
                 }
             }
         }

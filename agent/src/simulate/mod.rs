@@ -1,0 +1,12 @@
+//! The simulator: the plan function against traffic, boots and faults, without waiting for them.
+//!
+//! A discrete-event model of one pool: calls arrive, last and end; balancers place them; members boot,
+//! fail, drain and die. Whoever scales the pool is a [`Scaler`]: the plan function that the agent runs,
+//! unchanged, or one of the rules that people use today. Everything is decided by a seed; the model
+//! must not read a clock, a file or the network.
+
+mod outcome;
+mod scaler;
+
+pub use outcome::{Figures, Mark, Outcome, Point};
+pub use scaler::{Decision, Scaler, SimMember, SimPhase, Step, View};
