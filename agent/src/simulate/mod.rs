@@ -7,6 +7,7 @@
 
 mod outcome;
 mod scaler;
+pub mod trace;
 
 pub use outcome::{Figures, Mark, Outcome, Point};
 pub use scaler::{Decision, Scaler, SimMember, SimPhase, Step, View};
