@@ -8,8 +8,13 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use super::{Flow, Policy};
+
 /// Buckets into which the stabilization window is cut; bounds the memory.
 const WINDOW_BUCKETS: f64 = 60.0;
+/// Creations whose duration is remembered, and how many must be before they are believed.
+const BOOTS: usize = 20;
+const BELIEVE_BOOTS: usize = 3;
 
 /// How long a draining member has been so, and empty.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -23,23 +28,34 @@ pub struct DrainClock {
     pub was_empty: bool,
 }
 
-/// The highest load and want of a stretch of time.
+/// What a stretch of time needed at its highest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Peak {
     /// When the stretch began.
     pub from_s: f64,
     /// When it was last added to.
     pub to_s: f64,
-    /// Highest load in calls.
-    pub load: f64,
-    /// Highest number of members wanted.
-    pub want: u32,
+    /// Most calls on active members.
+    pub calls: u64,
+    /// Most members that had to stay.
+    pub keep: u32,
+}
+
+/// Member-hours used within one hour.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Spent {
+    /// When the hour began.
+    pub from_s: f64,
+    /// Member-hours used in it so far.
+    pub member_hours: f64,
 }
 
 /// What is remembered of one pool.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Memory {
+    /// The moment of the first decision.
+    pub first_s: Option<f64>,
     /// The moment of the last decision.
     pub last_now_s: Option<f64>,
     /// Which Kamailio was seen last.
@@ -64,6 +80,20 @@ pub struct Memory {
     pub failures_in_row: u32,
     /// No creation before this moment.
     pub no_create_before_s: f64,
+    /// Whether that is because of a quota.
+    pub quota_reached: bool,
+    /// How long the last creations took, oldest first.
+    pub boots_s: VecDeque<f64>,
+    /// No removal before this moment, because demand collapsed.
+    pub guard_until_s: f64,
+    /// What collapsed.
+    pub guard_because: String,
+    /// Members drained within the last ten minutes: when and how many.
+    pub drained: VecDeque<(f64, u32)>,
+    /// Member-hours of the last day, by hour, oldest first; only with a budget.
+    pub spent: VecDeque<Spent>,
+    /// Calls that come and go.
+    pub flow: Flow,
     /// Members that drain.
     pub drains: BTreeMap<String, DrainClock>,
     /// Peaks over the stabilization window, oldest first.
@@ -71,44 +101,59 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Remembers one observation of demand and forgets what is older than the window.
-    pub(super) fn remember(&mut self, now_s: f64, load: f64, want: u32, window_s: f64) {
+    /// Remembers what one observation needed and forgets what is older than the window.
+    pub(super) fn remember(&mut self, now_s: f64, calls: u64, keep: u32, window_s: f64) {
         let width_s = window_s / WINDOW_BUCKETS;
         match self.window.back_mut() {
             Some(last) if now_s - last.from_s < width_s => {
                 last.to_s = now_s;
-                last.load = last.load.max(load);
-                last.want = last.want.max(want);
+                last.calls = last.calls.max(calls);
+                last.keep = last.keep.max(keep);
             }
             _ => self.window.push_back(Peak {
                 from_s: now_s,
                 to_s: now_s,
-                load,
-                want,
+                calls,
+                keep,
             }),
         }
-        while self
-            .window
-            .front()
-            .is_some_and(|peak| peak.to_s < now_s - window_s)
-        {
+        let oldest_s = now_s - window_s;
+        while self.window.front().is_some_and(|peak| peak.to_s < oldest_s) {
             self.window.pop_front();
         }
     }
 
-    /// The highest load of the window.
-    pub(super) fn peak_load(&self) -> f64 {
-        self.window.iter().map(|peak| peak.load).fold(0.0, f64::max)
+    /// Most calls and most members that had to stay within the window.
+    pub(super) fn peak(&self) -> (u64, u32) {
+        self.window.iter().fold((0, 0), |(calls, keep), peak| {
+            (peak.calls.max(calls), peak.keep.max(keep))
+        })
     }
 
-    /// The highest want of the window.
-    pub(super) fn peak_want(&self) -> u32 {
-        self.window.iter().map(|peak| peak.want).max().unwrap_or(0)
+    /// Learns how long creations take.
+    pub(super) fn learn_boots(&mut self, booted_s: &[f64]) {
+        for boot_s in booted_s.iter().filter(|boot_s| boot_s.is_finite()) {
+            if self.boots_s.len() == BOOTS {
+                self.boots_s.pop_front();
+            }
+            self.boots_s.push_back(boot_s.max(0.0));
+        }
+    }
+
+    /// What nine of ten creations stay below; what the policy says until enough were seen.
+    pub(super) fn boot_p90_s(&self, policy: &Policy) -> f64 {
+        if self.boots_s.len() < BELIEVE_BOOTS {
+            return policy.boot_s;
+        }
+        let mut boots_s: Vec<f64> = self.boots_s.iter().copied().collect();
+        boots_s.sort_by(f64::total_cmp);
+        boots_s[(boots_s.len() * 9).div_ceil(10) - 1]
     }
 
     /// Forgets the demand seen so far: what follows is watched anew.
     pub(super) fn forget_demand(&mut self) {
         self.window.clear();
+        self.flow.samples.clear();
         self.watching_since_s = None;
     }
 

@@ -4,21 +4,30 @@
 //! agent, in the simulator and in the tests. It must not know processes, Heat or shared memory.
 //! Its one rule above all: what was not seen never removes capacity.
 
+mod bounds;
+mod budget;
 mod cause;
+mod creation;
 mod decide;
+mod drains;
 pub mod erlang;
+mod flow;
+mod grow;
 mod memory;
+mod number;
 mod observation;
 mod policy;
 mod removal;
 mod schedule;
+mod supply;
 mod time;
 mod want;
 mod words;
 
 pub use cause::{Bound, Cause};
 pub use decide::decide;
-pub use memory::Memory;
+pub use flow::{Flow, Sample};
+pub use memory::{DrainClock, Memory, Peak, Spent};
 pub use observation::{MemberView, Observation, Phase, Quality, Signal};
 pub use policy::{Mode, Policy, SignalKind, SignalPolicy, Target};
 pub use schedule::Floor;

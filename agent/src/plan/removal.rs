@@ -1,197 +1,212 @@
-//! Removal: which member may be drained, and when a drained one may go.
+//! Removal: which members may be drained.
 //!
 //! Every condition is a reason not to remove; the default is to hold.
 
-use super::want::Supply;
-use super::{MemberView, Memory, Observation, Phase, Policy, Quality};
+use super::decide::{Look, Verdict};
+use super::number::{count, round_down};
+use super::{Action, Cause, MemberView, Phase, Quality};
 
-/// After a removal the load must stay so far below the load that adds.
-const PROJECTION_MARGIN: f64 = 0.05;
 /// No removal for so many `create_retry_s` (600 s) after a failed creation: what goes may not come
 /// back.
 const AFTER_FAILURE_RETRIES: f64 = 10.0;
+/// The time over which `max_shrink_share` is meant.
+pub(super) const SHRINK_S: f64 = 600.0;
 
-/// The member to drain and why, or why none.
-pub(super) fn choose(
-    observation: &Observation,
-    policy: &Policy,
-    memory: &Memory,
-    supply: Supply,
-    now_s: f64,
-) -> Result<(String, String), String> {
-    if supply.serving <= policy.min.max(1) {
-        return Err(format!("at the minimum of {}", policy.min));
-    }
-    quiet(observation, policy, memory, supply, now_s)?;
-    let peak = memory.peak_load();
-    let serving = || {
-        observation
-            .members
-            .iter()
-            .filter(|member| member.phase == Phase::Active && !member.down)
+/// Drains the emptiest members, or says why none.
+pub(super) fn shrink(look: &Look<'_>) -> Verdict {
+    let (surplus, peak_calls) = match surplus(look).and_then(|found| quiet(look).map(|()| found)) {
+        Ok(found) => found,
+        Err((cause, why)) => return Verdict::hold(cause, why),
     };
-    let capacity: f64 = serving().map(|member| f64::from(member.capacity)).sum();
-    let load = peak / capacity;
-    if load >= policy.scale_in_load {
-        return Err(format!(
-            "the peak of {:.0} s was {peak} calls, {:.0} %, and removal needs less than {:.0} %",
-            policy.stabilization_s,
-            load * 100.0,
-            policy.scale_in_load * 100.0
-        ));
+    let victims = emptiest(look, surplus.min(allowed(look)));
+    if victims.is_empty() {
+        return Verdict::hold(
+            Cause::Protected,
+            "every member is fixed or too new to be drained",
+        );
     }
-    let peak_want = memory.peak_want();
-    if peak_want >= supply.serving {
-        return Err(format!(
-            "{peak_want} members were wanted within the last {:.0} s",
-            policy.stabilization_s
-        ));
-    }
-    let victim = emptiest(serving(), policy)?;
-    let left = capacity - f64::from(victim.capacity);
-    let projected = if left > 0.0 {
-        peak / left
-    } else {
-        f64::INFINITY
-    };
-    let most = policy.scale_out_load - PROJECTION_MARGIN;
-    if projected > most {
-        return Err(format!(
-            "without {} the peak load would be {:.0} %, above {:.0} %",
-            victim.name,
-            projected * 100.0,
-            most * 100.0
-        ));
-    }
-    let why = format!(
-        "the peak of {:.0} s was {peak} calls, {:.0} %, and would be {:.0} % without it",
-        policy.stabilization_s,
-        load * 100.0,
-        projected * 100.0
+    let names: Vec<&str> = victims.iter().map(|member| member.name.as_str()).collect();
+    let left: u64 = victims
+        .iter()
+        .map(|member| u64::from(member.capacity))
+        .sum();
+    let percent = |capacity: u64| 100.0 * count(peak_calls) / count(capacity.max(1));
+    let words = format!(
+        "draining {}, the emptiest: the peak of {:.0} s was {peak_calls} calls, {:.0} %, and would \
+         be {:.0} % without",
+        names.join(", "),
+        look.policy.stabilization_s,
+        percent(look.supply.capacity),
+        percent(look.supply.capacity.saturating_sub(left)),
     );
-    Ok((victim.name.clone(), why))
+    let drain = |member: &&MemberView| Action::Drain {
+        member: member.name.clone(),
+    };
+    Verdict {
+        actions: victims.iter().map(drain).collect(),
+        cause: Cause::Surplus,
+        words,
+    }
+}
+
+/// "1 member is", "2 members are".
+fn members(count: u32) -> String {
+    match count {
+        1 => "1 member is".into(),
+        _ => format!("{count} members are"),
+    }
+}
+
+type Hold = (Cause, String);
+
+/// How many members were too many all the time, and the most calls meanwhile.
+fn surplus(look: &Look<'_>) -> Result<(u32, u64), Hold> {
+    let (serving, policy) = (look.supply.serving, look.policy);
+    let least = policy.min.max(1);
+    if serving <= least {
+        let cause = if look.want.members > least {
+            look.want.cause
+        } else {
+            Cause::Minimum
+        };
+        return Err((cause, format!("at the minimum of {}", policy.min)));
+    }
+    if look.supply.booting > 0 || look.observation.unconfirmed_creates > 0 {
+        let booting = look
+            .supply
+            .booting
+            .max(look.observation.unconfirmed_creates);
+        return Err((Cause::Booting, format!("{} booting", members(booting))));
+    }
+    if look.want.members >= serving {
+        let cause = look.want.limited.unwrap_or(Cause::Steady);
+        return Err((cause, format!("{serving} are wanted and there")));
+    }
+    if look.want.keep >= serving {
+        let why = format!("with one of {serving} less the load would be too near to what adds one");
+        return Err((Cause::Projection, why));
+    }
+    let (peak_calls, keep) = look.memory.peak();
+    if keep >= serving {
+        let why = format!(
+            "within the last {:.0} s {keep} were needed",
+            policy.stabilization_s
+        );
+        return Err((Cause::Stabilizing, why));
+    }
+    Ok((serving - keep.max(least), peak_calls))
 }
 
 /// Whether things have been calm and well seen for long enough.
-fn quiet(
-    observation: &Observation,
-    policy: &Policy,
-    memory: &Memory,
-    supply: Supply,
-    now_s: f64,
-) -> Result<(), String> {
+fn quiet(look: &Look<'_>) -> Result<(), Hold> {
+    let (observation, memory, supply) = (look.observation, look.memory, look.supply);
     if observation.quality != Quality::Good {
-        return Err("nothing is removed without complete data".into());
+        let why = "nothing is removed without complete data";
+        return Err((Cause::NoData, why.into()));
+    }
+    if let Some(problem) = look.problem {
+        return Err((Cause::NoData, problem.into()));
     }
     if supply.down > 0 {
-        return Err(format!("{} active members are down", supply.down));
+        return Err((Cause::MembersDown, format!("{} down", members(supply.down))));
     }
-    if supply.booting > 0 {
-        return Err(format!("{} members are booting", supply.booting));
-    }
-    if now_s < memory.no_removal_before_s {
-        let wait_s = memory.no_removal_before_s - now_s;
-        return Err(format!(
-            "{}: {wait_s:.0} s to wait",
-            memory.no_removal_because
+    if look.now_s < memory.guard_until_s {
+        let wait_s = memory.guard_until_s - look.now_s;
+        return Err((
+            Cause::OutageGuard,
+            format!("{}: {wait_s:.0} s to wait", memory.guard_because),
         ));
     }
+    if let Some((floor, until_s)) = &look.want.inhibited {
+        let why = format!(
+            "nothing is removed during \"{floor}\": {:.0} s",
+            until_s - look.now_s
+        );
+        return Err((Cause::Schedule, why));
+    }
+    if look.now_s < memory.no_removal_before_s {
+        let wait_s = memory.no_removal_before_s - look.now_s;
+        let why = format!("{}: {wait_s:.0} s to wait", memory.no_removal_because);
+        return Err((Cause::Restarted, why));
+    }
+    waited(look)
+}
+
+/// Whether each pause is over.
+fn waited(look: &Look<'_>) -> Result<(), Hold> {
+    let (memory, policy, now_s) = (look.memory, look.policy, look.now_s);
     let since = |moment: Option<f64>| moment.map_or(f64::INFINITY, |moment_s| now_s - moment_s);
     let window_s = policy.stabilization_s;
     let watched_s = memory
         .watching_since_s
         .map_or(0.0, |since_s| now_s - since_s);
+    let failed_s = since(memory.last_failure_s);
+    let after_failure_s = window_s.max(AFTER_FAILURE_RETRIES * policy.create_retry_s);
+    let (out_s, in_s) = (since(memory.last_out_s), since(memory.last_in_s));
     let waits = [
-        (watched_s, window_s, "demand has been watched for"),
         (
-            since(memory.last_out_s),
+            watched_s,
             window_s,
+            Cause::Stabilizing,
+            "demand has been watched for",
+        ),
+        (
+            out_s,
+            window_s,
+            Cause::Stabilizing,
             "the time since the last addition is",
         ),
         (
-            since(memory.last_in_s),
+            in_s,
             policy.cooldown_in_s,
+            Cause::Cooldown,
             "the time since the last removal is",
         ),
         (
-            since(memory.last_failure_s),
-            window_s.max(AFTER_FAILURE_RETRIES * policy.create_retry_s),
+            failed_s,
+            after_failure_s,
+            Cause::Backoff,
             "the time since the last failed creation is",
         ),
     ];
-    for (is_s, needed_s, what) in waits {
+    for (is_s, needed_s, cause, what) in waits {
         if is_s < needed_s {
-            return Err(format!("{what} {is_s:.0} s of {needed_s:.0} s"));
+            return Err((cause, format!("{what} {is_s:.0} s of {needed_s:.0} s")));
         }
     }
     Ok(())
 }
 
-/// The member with the fewest calls; of those the oldest.
-fn emptiest<'a>(
-    serving: impl Iterator<Item = &'a MemberView>,
-    policy: &Policy,
-) -> Result<&'a MemberView, String> {
-    serving
-        .filter(|member| member.elastic && member.age_s >= policy.protect_new_s)
-        .min_by(|a, b| {
-            let calls = a
-                .calls
-                .unwrap_or(u32::MAX)
-                .cmp(&b.calls.unwrap_or(u32::MAX));
-            calls
-                .then(b.age_s.total_cmp(&a.age_s))
-                .then_with(|| a.name.cmp(&b.name))
-        })
-        .ok_or_else(|| "every member is fixed or too new to be drained".to_owned())
+/// How many may be drained at once: a big pool shrinks by its share, a small one by one.
+fn allowed(look: &Look<'_>) -> u32 {
+    let (memory, policy) = (look.memory, look.policy);
+    let drained: u32 = memory.drained.iter().map(|(_, members)| members).sum();
+    let before = f64::from(look.supply.serving.saturating_add(drained));
+    let within = round_down(policy.max_shrink_share * before).saturating_sub(drained);
+    let share = policy.cooldown_in_s / SHRINK_S;
+    let once = round_down(policy.max_shrink_share * share.min(1.0) * before);
+    // One at a time is always allowed: cooldown_in_s paces it.
+    within.min(once).max(1)
 }
 
-/// Counts how long members drain and are empty; answers those that may go, with the reason.
-pub(super) fn finish_drains(
-    memory: &mut Memory,
-    observation: &Observation,
-    policy: &Policy,
-    tick_s: f64,
-) -> Vec<(String, String)> {
-    let leaves = |member: &&MemberView| matches!(member.phase, Phase::Draining | Phase::Leaving);
-    let draining: Vec<&MemberView> = observation.members.iter().filter(leaves).collect();
-    memory
-        .drains
-        .retain(|name, _| draining.iter().any(|member| member.name == *name));
-    let mut finished = Vec::new();
-    for member in draining {
-        let known = memory.drains.contains_key(&member.name);
-        let sure = memory.last_now_s >= Some(memory.calls_unsure_before_s);
-        let clock = memory.drains.entry(member.name.clone()).or_default();
-        if known {
-            clock.draining_s += tick_s;
-        }
-        let seen = observation.quality == Quality::Good;
-        let empty = known && sure && seen && member.calls == Some(0);
-        // Time counts between two observations of 0 only: before the first there may be calls.
-        clock.empty_s = if empty && clock.was_empty {
-            clock.empty_s + tick_s
-        } else {
-            0.0
-        };
-        clock.was_empty = empty;
-        let asked = member.phase == Phase::Leaving;
-        let frozen = matches!(policy.mode, super::Mode::Paused | super::Mode::Advise);
-        let Some(calls) = member.calls.filter(|_| seen && known && (asked || !frozen)) else {
-            continue;
-        };
-        if calls == 0 && clock.empty_s >= policy.empty_for_s {
-            finished.push((
-                member.name.clone(),
-                format!("0 calls for {:.0} s", clock.empty_s),
-            ));
-        } else if clock.draining_s >= policy.drain_timeout_s {
-            let why = format!(
-                "drained for {:.0} s, its timeout, with {calls} calls left",
-                clock.draining_s
-            );
-            finished.push((member.name.clone(), why));
-        }
-    }
-    finished
+/// The members with the fewest calls; of those the oldest.
+fn emptiest<'a>(look: &Look<'a>, most: u32) -> Vec<&'a MemberView> {
+    let elastic = |member: &&MemberView| {
+        member.phase == Phase::Active
+            && !member.down
+            && member.elastic
+            && member.age_s >= look.policy.protect_new_s
+    };
+    let mut members: Vec<&MemberView> = look.observation.members.iter().filter(elastic).collect();
+    members.sort_by(|a, b| {
+        let calls = a
+            .calls
+            .unwrap_or(u32::MAX)
+            .cmp(&b.calls.unwrap_or(u32::MAX));
+        calls
+            .then(b.age_s.total_cmp(&a.age_s))
+            .then_with(|| a.name.cmp(&b.name))
+    });
+    members.truncate(most as usize);
+    members
 }

@@ -24,6 +24,8 @@ fn policy() -> Policy {
         surge_step: 1.5,
         create_retry_s: 60.0,
         capacity_calls: 20,
+        boot_s: 10.0,
+        outage_guard_s: 0.0,
         ..Policy::default()
     }
 }

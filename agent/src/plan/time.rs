@@ -47,6 +47,15 @@ pub(super) fn advance(
         memory.last_good_s = Some(now_s);
         memory.watching_since_s.get_or_insert(now_s);
     }
+    let recent_s = now_s - super::removal::SHRINK_S;
+    while memory
+        .drained
+        .front()
+        .is_some_and(|(at_s, _)| *at_s < recent_s)
+    {
+        memory.drained.pop_front();
+    }
+    memory.first_s.get_or_insert(now_s);
     memory.last_now_s = Some(now_s);
     step_s.clamp(0.0, MAX_TICK_S)
 }
@@ -59,14 +68,21 @@ fn set_back(memory: &mut Memory, policy: &Policy, now_s: f64) {
         &mut memory.last_out_s,
         &mut memory.last_in_s,
         &mut memory.last_failure_s,
+        &mut memory.first_s,
+        &mut memory.flow.last_refused_s,
     ];
     for moment in moments.into_iter().flatten() {
         *moment = moment.min(now_s);
     }
     memory.no_create_before_s = memory
         .no_create_before_s
-        .min(now_s + super::decide::CREATE_RETRY_MAX_S);
+        .min(now_s + super::creation::RETRY_MAX_S);
     memory.no_removal_before_s = 0.0;
+    memory.guard_until_s = memory.guard_until_s.min(now_s + policy.outage_guard_s);
+    memory.drained.clear();
+    for hour in &mut memory.spent {
+        hour.from_s = hour.from_s.min(now_s);
+    }
     memory.calls_unsure_before_s = memory
         .calls_unsure_before_s
         .min(now_s + policy.stabilization_s);

@@ -1,8 +1,19 @@
-//! How many members the signals ask for.
+//! What each signal asks for: so many members for now and soon, and so many that a removal must leave.
 
 use serde::{Deserialize, Serialize};
 
-use super::{MemberView, Observation, Phase, Policy, Quality, SignalKind};
+use super::number::{count, round_down, round_up};
+use super::supply::Supply;
+use super::{
+    Memory, Observation, Policy, Quality, Signal, SignalKind, SignalPolicy, Target, erlang,
+};
+
+/// After a removal the load must stay so far below the load that adds.
+const MARGIN: f64 = 0.05;
+/// A signal is used if so many of the active members reported it.
+const REPORTED: f64 = 0.8;
+/// Beyond the boot time the next look and the publication take a little.
+const REACT_S: f64 = 15.0;
 
 /// One signal as it was read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,109 +31,228 @@ pub struct SignalReading {
     pub capacity: f64,
     /// Used per capacity; `None` if there is no capacity.
     pub load: Option<f64>,
-    /// Members that this signal asks for, before limits.
-    pub want: u32,
+    /// Members that this signal asks for, before limits; `None` if it only informs.
+    pub want: Option<u32>,
+    /// Members that must stay, so that a removal is not bought back at once.
+    pub keep: u32,
     /// Why it may not lead to a removal, or not be used at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
 
-/// The state of supply: who serves, who boots.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Supply {
-    /// Active members that are not down.
-    pub(super) serving: u32,
-    /// Active members that are down.
-    pub(super) down: u32,
-    /// Booting members.
-    pub(super) booting: u32,
-    /// All members that exist, whatever they do.
-    pub(super) existing: u32,
+impl SignalReading {
+    /// Used, or expected, whichever is more.
+    fn peak(&self) -> f64 {
+        self.used.max(self.expected)
+    }
 }
 
-impl Supply {
-    pub(super) fn of(observation: &Observation) -> Supply {
-        let count = |test: &dyn Fn(&MemberView) -> bool| {
-            let count = observation
-                .members
-                .iter()
-                .filter(|member| test(member))
-                .count();
-            u32::try_from(count).unwrap_or(u32::MAX)
-        };
-        Supply {
-            serving: count(&|member| member.phase == Phase::Active && !member.down),
-            down: count(&|member| member.phase == Phase::Active && member.down),
-            booting: count(&|member| member.phase == Phase::Booting),
-            existing: count(&|_| true),
+/// All signals of one observation.
+#[derive(Debug, Default)]
+pub(super) struct Readings {
+    pub(super) all: Vec<SignalReading>,
+}
+
+impl Readings {
+    /// The one that asks for most.
+    pub(super) fn largest(&self) -> Option<&SignalReading> {
+        let asking = self.all.iter().filter(|signal| signal.want.is_some());
+        // Of equals the first: calls are what the others explain.
+        asking.reduce(|best, signal| {
+            if signal.want > best.want {
+                signal
+            } else {
+                best
+            }
+        })
+    }
+
+    /// Members that must stay.
+    pub(super) fn keep(&self) -> u32 {
+        self.all.iter().map(|signal| signal.keep).max().unwrap_or(0)
+    }
+
+    /// Load of the fullest signal.
+    pub(super) fn load(&self) -> f64 {
+        let loads = self.all.iter().filter(|signal| signal.want.is_some());
+        loads.filter_map(|signal| signal.load).fold(0.0, f64::max)
+    }
+
+    /// Why nothing may be removed on these signals.
+    pub(super) fn problem(&self) -> Option<&str> {
+        self.all.iter().find_map(|signal| signal.problem.as_deref())
+    }
+}
+
+/// Reads the calls of the members and the configured signals; other signals only inform.
+pub(super) fn read(
+    observation: &Observation,
+    policy: &Policy,
+    memory: &Memory,
+    supply: Supply,
+) -> Readings {
+    if matches!(observation.quality, Quality::Missing(_)) {
+        return Readings::default();
+    }
+    let mut all = Vec::with_capacity(1 + policy.signals.len());
+    all.push(read_calls(policy, memory, supply));
+    for rule in &policy.signals {
+        let same = |signal: &&Signal| signal.kind == rule.kind && signal.of == rule.of;
+        all.push(match observation.signals.iter().find(same) {
+            Some(signal) => read_signal(signal, rule, supply),
+            None => unusable(rule, supply, "it was not measured".into()),
+        });
+    }
+    for signal in &observation.signals {
+        let configured = |rule: &SignalPolicy| rule.kind == signal.kind && rule.of == signal.of;
+        if !policy.signals.iter().any(configured) {
+            all.push(informing(signal));
         }
     }
+    Readings { all }
 }
 
 /// The signal `calls`: calls on active members against their capacity.
-pub(super) fn read_calls(observation: &Observation, policy: &Policy) -> Option<SignalReading> {
-    if matches!(observation.quality, Quality::Missing(_)) {
-        return None;
-    }
-    let active = || {
-        observation
-            .members
-            .iter()
-            .filter(|member| member.phase == Phase::Active)
-    };
-    // A member whose calls were not seen counts as empty here: it may not add on its own.
-    let used: f64 = active()
-        .map(|member| f64::from(member.calls.unwrap_or(0)))
-        .fold(0.0, |sum, calls| sum + calls);
-    let serving = || active().filter(|member| !member.down);
-    // Not sum(): an empty sum of floats is -0, and people would read it.
-    let capacity = serving()
-        .map(|member| f64::from(member.capacity))
-        .fold(0.0, |a, b| a + b);
-    let members = u32::try_from(serving().count()).unwrap_or(u32::MAX);
-    let each = if capacity > 0.0 {
-        capacity / f64::from(members)
+fn read_calls(policy: &Policy, memory: &Memory, supply: Supply) -> SignalReading {
+    let (used, capacity) = (count(supply.calls), count(supply.capacity));
+    let each = if supply.capacity > 0 {
+        capacity / f64::from(supply.serving)
     } else {
         f64::from(policy.capacity_calls)
     };
-    let load = (capacity > 0.0).then(|| used / capacity);
-    Some(SignalReading {
+    let horizon_s = memory.boot_p90_s(policy) + REACT_S;
+    let expected = memory
+        .flow
+        .expected(used, horizon_s, policy.trend_cap, each);
+    let peak = used.max(expected);
+    let (want, keep) = match sized(policy.target, peak) {
+        Some(servers) => {
+            let keep = sized(policy.target, peak * (1.0 + MARGIN)).unwrap_or(servers);
+            (round_up(servers / each), round_up(keep / each))
+        }
+        None => band(peak, each, policy.scale_out_load, policy.scale_in_load),
+    };
+    SignalReading {
         kind: SignalKind::Calls,
         of: None,
         used,
+        expected,
+        capacity,
+        load: (capacity > 0.0).then(|| used / capacity),
+        want: Some(want),
+        keep,
+        problem: (supply.unseen > 0).then(|| format!("{} members were not seen", supply.unseen)),
+    }
+}
+
+/// Calls that must fit by Erlang's formulas; `None` for a target load.
+fn sized(target: Target, erlangs: f64) -> Option<f64> {
+    let servers = match target {
+        Target::Load => return None,
+        Target::ErlangB { blocking } => erlang::servers_for_blocking(erlangs, blocking),
+        Target::ErlangC { wait } => erlang::servers_for_waiting(erlangs, wait),
+        Target::AnswerTime { answer_s, hold_s } => {
+            erlang::servers_for_answer(erlangs, hold_s, answer_s)
+        }
+    };
+    Some(f64::from(servers))
+}
+
+/// Members wanted for a load, and members that must stay: enough for the load with the margin (the
+/// projection), and as many as leave the load of those before the removal below `scale_in_load`.
+fn band(used: f64, each: f64, scale_out_load: f64, scale_in_load: f64) -> (u32, u32) {
+    let want = round_up(used / (scale_out_load * each));
+    let projected = round_up(used / ((scale_out_load - MARGIN).max(0.01) * each));
+    let low = round_down(used / (scale_in_load * each));
+    (want, want.max(projected).max(low))
+}
+
+/// A measured signal against its thresholds.
+fn read_signal(signal: &Signal, rule: &SignalPolicy, supply: Supply) -> SignalReading {
+    let active = supply.serving + supply.down;
+    let reported = signal.reported.unwrap_or(active);
+    if signal.age_s > rule.max_age_s {
+        let why = format!(
+            "it is {:.0} s old, usable for {:.0} s",
+            signal.age_s, rule.max_age_s
+        );
+        return unusable(rule, supply, why);
+    }
+    if f64::from(reported) < REPORTED * f64::from(active) || !signal.used.is_finite() {
+        let why = format!("{reported} of {active} members reported it");
+        return unusable(rule, supply, why);
+    }
+    // A member that did not report counts as idle for additions and as full for removals.
+    let missing = f64::from(active.saturating_sub(reported)) * rule.capacity;
+    let capacity = f64::from(supply.serving) * rule.capacity;
+    let used = signal.used.max(0.0);
+    let (want, _) = band(used, rule.capacity, rule.scale_out_load, rule.scale_in_load);
+    let filled = used + missing;
+    let (_, keep) = band(
+        filled,
+        rule.capacity,
+        rule.scale_out_load,
+        rule.scale_in_load,
+    );
+    SignalReading {
+        kind: rule.kind,
+        of: rule.of.clone(),
+        used,
         expected: used,
         capacity,
-        load,
+        load: (capacity > 0.0).then(|| used / capacity),
+        want: Some(want),
+        keep,
         problem: None,
-        want: round_up(used / (policy.scale_out_load * each)),
-    })
+    }
 }
 
-/// How many members are wanted: the largest signal, the surge step, spare, and the limits.
-pub(super) fn want(signals: &[SignalReading], supply: Supply, policy: &Policy) -> (u32, bool) {
-    let largest = signals.iter().map(|signal| signal.want).max().unwrap_or(0);
-    let load = signals
-        .iter()
-        .filter_map(|signal| signal.load)
-        .fold(0.0, f64::max);
-    let surging = supply.serving > 0 && load >= policy.surge_load;
-    let surge = if surging {
-        round_up(policy.surge_step * f64::from(supply.serving))
-    } else {
-        0
+fn unusable(rule: &SignalPolicy, supply: Supply, why: String) -> SignalReading {
+    let name = match &rule.of {
+        Some(of) => format!("{of} {}", rule.kind.name()),
+        None => rule.kind.name().into(),
     };
-    let want = largest.max(surge).saturating_add(policy.spare);
-    (want.clamp(policy.min, policy.max), surging)
+    SignalReading {
+        kind: rule.kind,
+        of: rule.of.clone(),
+        used: 0.0,
+        expected: 0.0,
+        capacity: f64::from(supply.serving) * rule.capacity,
+        load: None,
+        want: None,
+        keep: 0,
+        problem: Some(format!("{name} cannot be used: {why}")),
+    }
 }
 
-/// Rounds up to members; a hair above a whole number is noise of floating point, not demand.
-fn round_up(members: f64) -> u32 {
-    let members = (members - 1e-9).ceil().clamp(0.0, f64::from(u32::MAX));
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to the range of u32 just above"
-    )]
-    let members = members as u32;
-    members
+/// A signal without thresholds: people see it, decisions do not.
+fn informing(signal: &Signal) -> SignalReading {
+    SignalReading {
+        kind: signal.kind,
+        of: signal.of.clone(),
+        used: signal.used,
+        expected: signal.used,
+        capacity: 0.0,
+        load: None,
+        want: None,
+        keep: 0,
+        problem: None,
+    }
+}
+
+/// What led to the number that the signals want: the kind, or that more is expected.
+pub(super) fn because(signal: &SignalReading) -> super::Cause {
+    use super::Cause;
+    if signal.peak() > signal.used * 1.02 + 1e-9 {
+        return Cause::Forecast;
+    }
+    match signal.kind {
+        SignalKind::Calls => Cause::Calls,
+        SignalKind::Requests => Cause::Requests,
+        SignalKind::Refused => Cause::Refused,
+        SignalKind::Waiting => Cause::Waiting,
+        SignalKind::Cpu => Cause::Cpu,
+        SignalKind::Memory => Cause::Memory,
+        SignalKind::Network => Cause::Network,
+    }
 }

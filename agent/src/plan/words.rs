@@ -1,53 +1,88 @@
 //! What was seen and what is wanted, in words that a person at 3 a.m. understands.
 
-use super::want::{SignalReading, Supply};
-use super::{Observation, Phase, Quality};
+use std::fmt::Write;
+
+use super::bounds::Want;
+use super::supply::Supply;
+use super::want::SignalReading;
+use super::{Cause, Observation, Quality, SignalKind};
 
 /// The part of a reason that comes before the verdict.
 pub(super) fn facts(
     observation: &Observation,
     signals: &[SignalReading],
     supply: Supply,
-    want: u32,
-    surging: bool,
+    want: &Want,
 ) -> String {
-    let count = |phase: Phase| {
-        observation
-            .members
-            .iter()
-            .filter(|m| m.phase == phase)
-            .count()
-    };
-    let mut parts = Vec::new();
+    let mut text = String::with_capacity(256);
     match &observation.quality {
         Quality::Good => {}
-        Quality::Partial(why) => parts.push(format!("incomplete data ({why})")),
-        Quality::Missing(why) => parts.push(format!("no data ({why})")),
+        Quality::Partial(why) => _ = write!(text, "incomplete data ({why}); "),
+        Quality::Missing(why) => _ = write!(text, "no data ({why}); "),
     }
     for signal in signals {
-        let load = signal
-            .load
-            .map_or(String::new(), |load| format!(" ({:.0} %)", load * 100.0));
-        parts.push(format!(
-            "{} {} of {}{load}",
-            signal.kind.name(), signal.used, signal.capacity
-        ));
+        signal_words(&mut text, signal);
+        text.push_str("; ");
     }
+    let _ = write!(text, "{} active", supply.serving);
     let states = [
-        (supply.serving as usize, "active"),
-        (supply.down as usize, "down"),
-        (supply.booting as usize, "booting"),
-        (count(Phase::Draining), "draining"),
-        (count(Phase::Leaving), "leaving"),
-        (count(Phase::Held), "held by an operator"),
+        (supply.down, "down"),
+        (supply.booting, "booting"),
+        (supply.draining, "draining"),
+        (supply.leaving, "leaving"),
+        (supply.held, "held by an operator"),
     ];
-    let states: Vec<String> = states
-        .iter()
-        .filter(|(count, name)| *count > 0 || *name == "active")
-        .map(|(count, name)| format!("{count} {name}"))
-        .collect();
-    parts.push(states.join(", "));
-    let surge = if surging { " (surge)" } else { "" };
-    parts.push(format!("wanted {want}{surge}"));
-    parts.join("; ")
+    for (count, name) in states {
+        if count > 0 {
+            let _ = write!(text, ", {count} {name}");
+        }
+    }
+    let _ = write!(text, "; wanted {}", want.members);
+    let _ = match (because(want.cause), want.limited) {
+        (Some(why), None) => write!(text, " ({why})"),
+        (Some(why), Some(_)) => write!(text, " ({why}; no more by the maximum)"),
+        (None, Some(_)) => write!(text, " (no more by the maximum)"),
+        (None, None) => Ok(()),
+    };
+    text
+}
+
+fn signal_words(text: &mut String, signal: &SignalReading) {
+    if let Some(of) = &signal.of {
+        let _ = write!(text, "{of} ");
+    }
+    let name = signal.kind.name();
+    let _ = match signal.kind {
+        _ if signal.problem.is_some() && signal.want.is_none() => write!(text, "{name} unknown"),
+        SignalKind::Calls => write!(text, "{name} {:.0} of {:.0}", signal.used, signal.capacity),
+        SignalKind::Requests | SignalKind::Refused => write!(text, "{name} {:.1}/s", signal.used),
+        SignalKind::Waiting => write!(text, "{name} {:.0}", signal.used),
+        SignalKind::Cpu | SignalKind::Memory | SignalKind::Network => write!(text, "{name}"),
+    };
+    if let Some(load) = signal.load {
+        let _ = write!(text, " ({:.0} %)", load * 100.0);
+    }
+    if signal.expected > signal.used * 1.02 + 0.5 {
+        let _ = write!(text, ", {:.0} expected", signal.expected);
+    }
+}
+
+/// Why so many are wanted, where it is not plain from the signals.
+fn because(cause: Cause) -> Option<&'static str> {
+    match cause {
+        Cause::Forecast => Some("expected by the time a new member is ready"),
+        Cause::Surge => Some("surge"),
+        Cause::Spare => Some("with spare"),
+        Cause::Losses => Some("must survive losses"),
+        Cause::Minimum => Some("the minimum"),
+        Cause::Schedule => Some("by schedule"),
+        Cause::Fallback => Some("fallback, as nothing was seen for long"),
+        Cause::Requests => Some("for requests"),
+        Cause::Refused => Some("for refused requests"),
+        Cause::Waiting => Some("for waiting callers"),
+        Cause::Cpu => Some("for cpu"),
+        Cause::Memory => Some("for memory"),
+        Cause::Network => Some("for network"),
+        _ => None,
+    }
 }

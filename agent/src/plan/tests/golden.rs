@@ -3,7 +3,9 @@
 //!
 //! A line of a scenario is `at SECONDS [times N every SECONDS]: WORDS`. Words are members as
 //! `NAME=PHASE/CALLS[,new][,down][,fixed]` (they stay until changed), `NAME=gone`, and events:
-//! `missing`, `partial`, `boot=ID`, `restart`, `failed`, `finished`, `mode=MODE`, `min=N`.
+//! `missing`, `partial`, `boot=ID`, `restart`, `failed`, `finished`, `mode=MODE`, `min=N`,
+//! `rate=N` (so many calls begin per second from now on), and any part of an observation as JSON
+//! without spaces (it lasts for the line). A line `policy JSON` changes the policy from then on.
 //! Members that the plan drains or takes back change by themselves; a removed one goes.
 
 use std::fmt::Write;
@@ -45,9 +47,14 @@ fn play(scenario: &str) -> String {
     let mut memory = Memory::default();
     let mut text = String::new();
     let mut last = String::new();
+    let (mut rate, mut started) = (0.0, 0.0);
     for line in scenario.lines().filter(|line| !line.trim().is_empty()) {
         if line.starts_with('#') {
             let _ = writeln!(text, "{line}");
+            continue;
+        }
+        if let Some(part) = line.strip_prefix("policy ") {
+            policy = merged(&policy, part);
             continue;
         }
         let (when, words) = line.split_once(':').unwrap();
@@ -66,8 +73,21 @@ fn play(scenario: &str) -> String {
             seen.failed_creates = 0;
             seen.booted_s.clear();
             seen.agent_restarted = false;
+            seen.others_fell = false;
+            seen.quota_reached = false;
+            seen.unconfirmed_creates = 0;
+            seen.signals.clear();
+            started += rate * if round > 0 { every_s } else { 0.0 };
+            if rate > 0.0 {
+                seen.started = Some(started as u64);
+            }
             for word in words.split_whitespace() {
+                if word.starts_with('{') {
+                    seen = merged(&seen, word);
+                    continue;
+                }
                 match word.split_once('=').unwrap_or((word, "")) {
+                    ("rate", per_s) => rate = per_s.parse().unwrap(),
                     ("missing", _) => seen.quality = Quality::Missing("not attached".into()),
                     ("partial", _) => seen.quality = Quality::Partial("one row".into()),
                     ("restart", _) => seen.agent_restarted = true,
@@ -91,7 +111,8 @@ fn play(scenario: &str) -> String {
             let (plan, next) = decide(&seen, &policy, &memory, now_s);
             memory = next;
             let actions = serde_json::to_string(&plan.actions).unwrap();
-            let entry = format!("  {actions}\n  {}\n", plan.reason);
+            let cause = plan.cause.name();
+            let entry = format!("  {actions} {cause}\n  {}\n", plan.reason);
             // Figures alone are no news: a minute of waiting is one entry.
             let words: String = entry.chars().filter(|c| !c.is_ascii_digit()).collect();
             if words != last {
@@ -103,6 +124,16 @@ fn play(scenario: &str) -> String {
         }
     }
     text
+}
+
+/// A value with some of its parts replaced.
+fn merged<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T, part: &str) -> T {
+    let mut value = serde_json::to_value(value).unwrap();
+    let part: serde_json::Value = serde_json::from_str(part).unwrap();
+    for (key, new) in part.as_object().unwrap() {
+        value[key] = new.clone();
+    }
+    serde_json::from_value(value).unwrap()
 }
 
 /// What happens to members by the plan.

@@ -1,0 +1,138 @@
+//! Bounds: from what the signals ask for to the number wanted, step by step.
+
+use super::number::{count, round_up};
+use super::supply::Supply;
+use super::want::{self, Readings};
+use super::{Bound, Cause, Memory, Observation, Policy, Quality};
+
+/// The surge step is taken while a refusal is not older than this.
+const REFUSED_S: f64 = 15.0;
+
+/// The number wanted and how it came about.
+#[derive(Debug)]
+pub(super) struct Want {
+    /// Members wanted.
+    pub(super) members: u32,
+    /// Members that a removal must leave.
+    pub(super) keep: u32,
+    /// What asks for so many.
+    pub(super) cause: Cause,
+    /// What allows no more, if more were asked for.
+    pub(super) limited: Option<Cause>,
+    /// Each step that changed it.
+    pub(super) bounds: Vec<(Bound, u32)>,
+    /// Until when a schedule floor forbids removals.
+    pub(super) inhibited: Option<(String, f64)>,
+}
+
+impl Want {
+    fn raise(&mut self, bound: Bound, cause: Cause, members: u32) {
+        if members > self.members {
+            self.members = members;
+            self.cause = cause;
+            self.bounds.push((bound, members));
+        }
+    }
+
+    fn limit(&mut self, bound: Bound, cause: Cause, members: u32) {
+        if members < self.members {
+            self.members = members;
+            self.limited = Some(cause);
+            self.bounds.push((bound, members));
+        }
+    }
+}
+
+/// How many members are wanted: the largest signal, raised and limited.
+pub(super) fn want(
+    observation: &Observation,
+    readings: &Readings,
+    policy: &Policy,
+    memory: &Memory,
+    supply: Supply,
+    now_s: f64,
+) -> Want {
+    // Without a signal the pool keeps what it has; members that are down may come back.
+    let have = supply.serving + supply.down + supply.booting;
+    let (members, cause) = match readings.largest() {
+        Some(signal) => (signal.want.unwrap_or(0), want::because(signal)),
+        None => (have, Cause::NoData),
+    };
+    let mut want = Want {
+        members,
+        keep: 0,
+        cause,
+        limited: None,
+        bounds: vec![(Bound::Signals, members)],
+        inhibited: None,
+    };
+    if readings.largest().is_some() {
+        raise_for_demand(&mut want, readings, policy, memory, supply, now_s);
+    } else if missing_for_s(observation, memory, now_s) >= policy.fallback_after_s {
+        want.raise(Bound::Fallback, Cause::Fallback, policy.fallback_members);
+    }
+    want.raise(
+        Bound::Minimum,
+        Cause::Minimum,
+        policy.min.max(1 + policy.survive_losses),
+    );
+    raise_for_schedule(&mut want, policy, memory, now_s);
+    want.limit(Bound::Maximum, Cause::Maximum, policy.max);
+    // Members kept must also bear what is spared, scheduled and so on.
+    want.keep = readings
+        .keep()
+        .saturating_add(policy.spare)
+        .max(want.members)
+        .min(policy.max);
+    want
+}
+
+fn raise_for_demand(
+    want: &mut Want,
+    readings: &Readings,
+    policy: &Policy,
+    memory: &Memory,
+    supply: Supply,
+    now_s: f64,
+) {
+    let refusing = memory
+        .flow
+        .last_refused_s
+        .is_some_and(|last_s| (0.0..=REFUSED_S).contains(&(now_s - last_s)));
+    if supply.serving > 0 && (refusing || readings.load() >= policy.surge_load) {
+        let surge = round_up(policy.surge_step * f64::from(supply.serving));
+        want.raise(Bound::Surge, Cause::Surge, surge);
+    }
+    if policy.spare > 0 {
+        let spared = want.members.saturating_add(policy.spare);
+        want.raise(Bound::Spare, Cause::Spare, spared);
+    }
+    if policy.survive_losses > 0 && supply.serving > 0 {
+        let each = count(supply.capacity) / f64::from(supply.serving);
+        let bare = round_up(count(supply.calls) / each.max(1.0));
+        let survived = bare.max(1).saturating_add(policy.survive_losses);
+        want.raise(Bound::Losses, Cause::Losses, survived);
+    }
+}
+
+/// Floors hold from a boot time before they begin, so that their members are ready in time.
+fn raise_for_schedule(want: &mut Want, policy: &Policy, memory: &Memory, now_s: f64) {
+    let lead_s = memory.boot_p90_s(policy) + policy.cooldown_out_s;
+    for floor in &policy.floors {
+        let until_s = floor.until_s(now_s);
+        if until_s.or_else(|| floor.until_s(now_s + lead_s)).is_some() {
+            want.raise(Bound::Schedule, Cause::Schedule, floor.min);
+        }
+        if let Some(until_s) = until_s.filter(|_| floor.inhibit_scale_in) {
+            want.inhibited = Some((floor.name.clone(), until_s));
+        }
+    }
+}
+
+/// Seconds since there was usable data.
+fn missing_for_s(observation: &Observation, memory: &Memory, now_s: f64) -> f64 {
+    match (&observation.quality, memory.last_good_s.or(memory.first_s)) {
+        (Quality::Missing(_), Some(last_s)) => now_s - last_s,
+        _ => 0.0,
+    }
+}

@@ -1,0 +1,204 @@
+//! Flow: how many calls come and go, and how many there will be when a member ordered now is ready.
+//!
+//! Calls in progress trail behind demand by their holding time. Arrivals do not: with λ calls begun or
+//! refused per second, and each call ending at a rate μ, there will be
+//! `N e^(-μh) + λ (1 - e^(-μh)) / μ` calls after h seconds (the transient of an M/G/∞ system with
+//! exponential holding; W. Whitt, "The transient behavior of the M/G/∞ queue"). A rise counts
+//! only as far as chance does not explain it.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::number::count;
+use super::supply::Supply;
+use super::{Memory, Observation, Policy};
+
+/// Samples are kept so long, and at least so far apart.
+const KEEP_S: f64 = 120.0;
+const STEP_S: f64 = 5.0;
+/// Arrivals are looked at over the newest so many seconds; short ones see a surge early, long ones a slope.
+const WINDOWS_S: [f64; 3] = [20.0, 60.0, 120.0];
+/// Arrivals scatter by the square root of their number; so many times that is chance.
+const CHANCE: f64 = 2.0;
+/// What is learned of holding times fades within so long.
+const LEARN_S: f64 = 3600.0;
+/// So many calls must have ended before their mean holding time is believed.
+const BELIEVE_ENDS: f64 = 20.0;
+/// A drop within one step beyond this share is no ending of calls: nothing is learned of it.
+const COLLAPSE: f64 = 0.3;
+/// Fewer calls than this can vanish by chance.
+const FEW_CALLS: f64 = 10.0;
+
+/// The counters at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// When.
+    pub t_s: f64,
+    /// Calls on all members.
+    pub calls: u64,
+    /// Calls begun since Kamailio's start, if known.
+    pub started: Option<u64>,
+    /// Requests refused since Kamailio's start.
+    pub refused: u64,
+}
+
+/// What is remembered of the flow of calls.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Flow {
+    /// Samples of the last two minutes, oldest first.
+    pub samples: VecDeque<Sample>,
+    /// Calls that ended; older ones count less.
+    pub ended: f64,
+    /// Seconds of calls in progress; older ones count less.
+    pub carried_s: f64,
+    /// When a request was refused last.
+    pub last_refused_s: Option<f64>,
+}
+
+impl Flow {
+    /// Takes one observation in.
+    pub(super) fn add(&mut self, observation: &Observation, supply: Supply, now_s: f64) {
+        let sample = Sample {
+            t_s: now_s,
+            calls: supply.all_calls,
+            started: observation.started,
+            refused: observation.refused.unwrap_or(0),
+        };
+        let Some(last) = self.samples.back() else {
+            self.samples.push_back(sample);
+            return;
+        };
+        // Counters that went back belong to another Kamailio.
+        if sample.started < last.started || sample.refused < last.refused || now_s < last.t_s {
+            self.samples.clear();
+            self.samples.push_back(sample);
+            return;
+        }
+        if sample.refused > last.refused {
+            self.last_refused_s = Some(now_s);
+        }
+        if now_s - last.t_s < STEP_S {
+            return;
+        }
+        self.learn_holding(&sample);
+        self.samples.push_back(sample);
+        while self
+            .samples
+            .get(1)
+            .is_some_and(|next| next.t_s <= now_s - KEEP_S)
+        {
+            self.samples.pop_front();
+        }
+    }
+
+    fn learn_holding(&mut self, sample: &Sample) {
+        let Some(last) = self.samples.back() else {
+            return;
+        };
+        let (Some(started), Some(before)) = (sample.started, last.started) else {
+            return;
+        };
+        let (calls, earlier) = (count(sample.calls), count(last.calls));
+        let step_s = sample.t_s - last.t_s;
+        if calls < earlier * (1.0 - COLLAPSE) && earlier >= FEW_CALLS || step_s > KEEP_S {
+            return;
+        }
+        let fade = (-step_s / LEARN_S).exp();
+        let ended = (count(started - before) + earlier - calls).max(0.0);
+        self.ended = self.ended * fade + ended;
+        self.carried_s = self.carried_s * fade + f64::midpoint(calls, earlier) * step_s;
+    }
+
+    /// Mean holding time of calls in seconds, once enough of them ended.
+    pub(super) fn hold_s(&self) -> Option<f64> {
+        (self.ended >= BELIEVE_ENDS && self.carried_s > 0.0).then(|| self.carried_s / self.ended)
+    }
+
+    /// Calls that will be on active members after `horizon_s`, at most `cap` times those of now.
+    pub(super) fn expected(&self, calls: f64, horizon_s: f64, cap: f64, least: f64) -> f64 {
+        let rise = match self.hold_s() {
+            Some(hold_s) => {
+                let reach_s = hold_s * (1.0 - (-horizon_s / hold_s).exp());
+                (self.arrivals_per_s() - calls / hold_s) * reach_s
+            }
+            None => self.slope_per_s() * horizon_s,
+        };
+        let most = (cap * calls.max(least)).max(calls);
+        (calls + rise.max(0.0)).min(most)
+    }
+
+    /// Calls begun or refused per second, less what chance may have added.
+    fn arrivals_per_s(&self) -> f64 {
+        let Some(newest) = self.samples.back() else {
+            return 0.0;
+        };
+        let surely = |window_s: f64| {
+            let oldest = self.back_to(newest.t_s - window_s)?;
+            let (started, before) = (newest.started?, oldest.started?);
+            let span_s = newest.t_s - oldest.t_s;
+            let arrived = count(started - before + newest.refused - oldest.refused);
+            // Where the window is not filled yet the few samples say too little.
+            (span_s >= window_s * 0.7)
+                .then(|| (arrived - CHANCE * arrived.max(1.0).sqrt()) / span_s)
+        };
+        WINDOWS_S.into_iter().filter_map(surely).fold(0.0, f64::max)
+    }
+
+    /// Growth of calls per second over two minutes, less what chance may have added.
+    fn slope_per_s(&self) -> f64 {
+        let (Some(oldest), Some(newest)) = (self.samples.front(), self.samples.back()) else {
+            return 0.0;
+        };
+        let span_s = newest.t_s - oldest.t_s;
+        if span_s < KEEP_S / 2.0 {
+            return 0.0;
+        }
+        let grown = count(newest.calls) - count(oldest.calls);
+        ((grown - CHANCE * grown.abs().max(1.0).sqrt()) / span_s).max(0.0)
+    }
+
+    /// The newest sample not younger than a moment's; the oldest if all are younger.
+    fn back_to(&self, t_s: f64) -> Option<&Sample> {
+        let mut samples = self.samples.iter().rev();
+        samples
+            .find(|sample| sample.t_s <= t_s)
+            .or(self.samples.front())
+    }
+
+    /// The share of calls that vanished within two minutes, if that is more than policy allows for.
+    pub(super) fn collapse(&self, others_fell: bool, policy: &Policy) -> Option<f64> {
+        let newest = self.samples.back()?;
+        let peak = self.samples.iter().map(|sample| sample.calls).max()?;
+        let (calls, peak) = (count(newest.calls), count(peak));
+        let drop = 1.0 - calls / peak.max(1.0);
+        // Where another pool's demand fell too, half of it is enough.
+        let needed = policy.outage_drop * if others_fell { 0.5 } else { 1.0 };
+        (peak >= FEW_CALLS && drop >= needed).then_some(drop)
+    }
+}
+
+/// Brings the flow up to date and sets the outage guard.
+pub(super) fn watch(
+    memory: &mut Memory,
+    observation: &Observation,
+    policy: &Policy,
+    supply: Supply,
+    now_s: f64,
+) {
+    memory.flow.add(observation, supply, now_s);
+    let guarded = policy.outage_guard_s > 0.0;
+    if let Some(drop) = memory
+        .flow
+        .collapse(observation.others_fell, policy)
+        .filter(|_| guarded)
+    {
+        let because = format!(
+            "{:.0} % of the calls vanished within two minutes, which is an outage, not a quiet evening",
+            drop * 100.0
+        );
+        memory.guard_until_s = now_s + policy.outage_guard_s;
+        memory.guard_because = because;
+    }
+}

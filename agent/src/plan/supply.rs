@@ -1,0 +1,64 @@
+//! Supply: who serves, who boots, who leaves, and what they carry; one pass over the members.
+
+use super::{Observation, Phase};
+
+/// What the members amount to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Supply {
+    /// Active members that are not down.
+    pub(super) serving: u32,
+    /// Active members that are down.
+    pub(super) down: u32,
+    /// Booting members.
+    pub(super) booting: u32,
+    /// Members that drain because the plan said so.
+    pub(super) draining: u32,
+    /// Members that leave because an operator said so.
+    pub(super) leaving: u32,
+    /// Members that an operator keeps out.
+    pub(super) held: u32,
+    /// All members that exist, whatever they do.
+    pub(super) existing: u32,
+    /// Active members whose calls were not seen.
+    pub(super) unseen: u32,
+    /// Calls on active members.
+    pub(super) calls: u64,
+    /// Calls on all members.
+    pub(super) all_calls: u64,
+    /// Calls that fit on serving members.
+    pub(super) capacity: u64,
+}
+
+impl Supply {
+    pub(super) fn of(observation: &Observation) -> Supply {
+        let mut supply = Supply::default();
+        for member in &observation.members {
+            supply.existing += 1;
+            let calls = u64::from(member.calls.unwrap_or(0));
+            supply.all_calls += calls;
+            match member.phase {
+                Phase::Active => {
+                    // A member whose calls were not seen counts as empty here: it may not add.
+                    supply.calls += calls;
+                    supply.unseen += u32::from(member.calls.is_none());
+                    if member.down {
+                        supply.down += 1;
+                    } else {
+                        supply.serving += 1;
+                        supply.capacity += u64::from(member.capacity);
+                    }
+                }
+                Phase::Booting => supply.booting += 1,
+                Phase::Draining => supply.draining += 1,
+                Phase::Leaving => supply.leaving += 1,
+                Phase::Held => supply.held += 1,
+            }
+        }
+        supply
+    }
+
+    /// Members that take calls now or soon.
+    pub(super) fn have(&self) -> u32 {
+        self.serving + self.booting
+    }
+}
