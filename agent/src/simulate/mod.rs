@@ -5,9 +5,23 @@
 //! unchanged, or one of the rules that people use today. Everything is decided by a seed; the model
 //! must not read a clock, a file or the network.
 
+mod balancer;
+mod kamscale;
 mod outcome;
+mod random;
+mod run;
 mod scaler;
+mod scenario;
 pub mod trace;
+mod traffic;
+mod wheel;
+mod world;
 
+pub use kamscale::Kamscale;
 pub use outcome::{Figures, Mark, Outcome, Point};
+pub use run::run;
 pub use scaler::{Decision, Scaler, SimMember, SimPhase, Step, View};
+pub use scenario::{
+    Balancing, BootTime, Crash, Placement, Retries, Scenario, ScenarioError, Span,
+};
+pub use traffic::{Meetings, Shape, Spike, Traffic};

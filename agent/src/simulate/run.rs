@@ -1,0 +1,21 @@
+//! One run: a scenario, a scaler, a seed.
+
+use super::outcome::Outcome;
+use super::scaler::Scaler;
+use super::scenario::{Scenario, ScenarioError};
+use super::world::World;
+
+/// Runs a scenario with a scaler. The same scenario, scaler and seed give the same outcome, and all
+/// scalers meet the same traffic under the same seed. `progress` is told the share that is done,
+/// from 0 to 1, at every point of the course.
+pub fn run(
+    scenario: &Scenario,
+    scaler: &mut dyn Scaler,
+    seed: u64,
+    progress: &mut dyn FnMut(f64),
+) -> Result<Outcome, ScenarioError> {
+    scenario.check()?;
+    let mut world = World::new(scenario, seed);
+    world.run(scaler, progress);
+    Ok(world.outcome(scaler.name(), seed))
+}

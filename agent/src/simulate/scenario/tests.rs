@@ -1,0 +1,63 @@
+//! What is promised of scenarios.
+
+use super::*;
+
+#[test]
+fn every_named_scenario_can_be_run_and_bears_its_name() {
+    for name in Scenario::names() {
+        let scenario = Scenario::named(name).unwrap();
+        assert_eq!(scenario.name, name);
+        assert_eq!(scenario.check(), Ok(()));
+        assert!(!scenario.title.is_empty());
+    }
+    assert_eq!(Scenario::named("no such"), None);
+}
+
+#[test]
+fn pools_start_at_sixty_percent() {
+    assert_eq!(Scenario::named("diurnal").unwrap().start_members, 4);
+    assert_eq!(Scenario::named("small").unwrap().start_members, 2);
+    assert_eq!(Scenario::named("conference_day").unwrap().start_members, 2);
+}
+
+#[test]
+fn a_table_makes_a_scenario_that_ends_one_step_after_its_last_row() {
+    let rows = vec![(0.0, 2.0), (60.0, 4.0), (120.0, 1.0)];
+    let scenario = Scenario::from_table("mine", rows).unwrap();
+    assert_eq!(scenario.duration_s, 180.0);
+    assert_eq!(scenario.start_members, 25);
+    assert!(scenario.max >= 120);
+}
+
+#[test]
+fn a_table_that_makes_no_sense_is_refused_with_a_reason() {
+    let problem = |rows| Scenario::from_table("mine", rows).unwrap_err().to_string();
+    assert_eq!(problem(Vec::new()), "scenario mine: the table has no rows");
+    assert!(problem(vec![(0.0, f64::NAN)]).contains("must be a number"));
+    assert!(problem(vec![(0.0, -1.0)]).contains("negative"));
+    assert!(problem(vec![(5.0, 1.0), (5.0, 1.0)]).contains("later"));
+}
+
+#[test]
+fn who_always_tries_again_must_pause() {
+    let mut scenario = named::steady();
+    scenario.retries = Retries {
+        probability: 1.0,
+        pause_s: 0.0,
+        mean_s: 0.0,
+    };
+    assert!(scenario.check().is_err());
+}
+
+#[test]
+fn boots_keep_their_bounds() {
+    use super::super::random::{Purpose, Stream};
+    let mut random = Stream::new(1, Purpose::Boots);
+    let slow = Scenario::named("slow_boots").unwrap();
+    let normal = named::steady();
+    for _ in 0..10_000 {
+        let slow_s = slow.boot.draw_s(&mut random);
+        assert!((180.0..=600.0).contains(&slow_s), "{slow_s}");
+        assert!(normal.boot.draw_s(&mut random) >= 60.0);
+    }
+}
