@@ -22,7 +22,7 @@
 //! # What is no number
 //! All functions answer for all arguments. A load that is negative or NaN is none; one above
 //! [`MOST_ERLANGS`] is that. Without load no server is needed. A goal that cannot be reached (a
-//! probability of 0, NaN) is [`LEAST`].
+//! probability of 0, NaN) is [`LEAST`]. A time of a call that is none is next to 0.
 
 /// The largest load that is computed; more is taken as this.
 pub const MOST_ERLANGS: f64 = 1e7;
@@ -156,13 +156,20 @@ impl Recursion {
 
 /// A load that can be computed.
 fn within(erlangs: f64) -> f64 {
-    // NaN: `max` answers the other.
-    erlangs.max(0.0).min(MOST_ERLANGS)
+    if erlangs.is_nan() {
+        0.0
+    } else {
+        erlangs.clamp(0.0, MOST_ERLANGS)
+    }
 }
 
-/// A mean time that can be multiplied with: never NaN, 0 or infinite.
+/// A mean time that can be multiplied with, also with infinity: never NaN, 0 or infinite.
 fn hold_within(hold_s: f64) -> f64 {
-    hold_s.max(f64::MIN_POSITIVE).min(f64::MAX)
+    if hold_s.is_nan() {
+        f64::MIN_POSITIVE
+    } else {
+        hold_s.clamp(f64::MIN_POSITIVE, f64::MAX)
+    }
 }
 
 /// A probability that can be reached.

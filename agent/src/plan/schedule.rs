@@ -10,7 +10,8 @@
 //! - A local time that comes twice begins twice. Cron daemons run a daily job only once, but a floor
 //!   too much costs little, one too few costs calls.
 //!
-//! The rules of the time zones are compiled in (`chrono_tz::IANA_TZDB_VERSION`), not the system's.
+//! The rules of the time zones are compiled in (`chrono_tz::IANA_TZDB_VERSION`), not the system's:
+//! when a country changes its own, that is seen by a build with newer rules.
 //!
 //! # What an expression may say
 //! The five fields of crontab(5), plus croner's `L`, `W`, `#` and `+`. As in cron, a day of the month
