@@ -1,6 +1,6 @@
 //! The journal: every event, to the log, to the audit file and to whoever asks the API.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
@@ -9,6 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use crate::decision::Decision;
 
 /// Events that the API can still show.
 const KEPT: usize = 1000;
@@ -85,6 +87,8 @@ pub fn now_s() -> f64 {
 #[derive(Debug, Clone, Default)]
 pub struct Journal {
     kept: Arc<Mutex<VecDeque<Event>>>,
+    /// The newest decision of each pool, with its input.
+    newest: Arc<Mutex<BTreeMap<String, Arc<Decision>>>>,
     audit_file: Option<PathBuf>,
 }
 
@@ -93,6 +97,7 @@ impl Journal {
     pub fn new(audit_file: Option<PathBuf>) -> Journal {
         Journal {
             kept: Arc::default(),
+            newest: Arc::default(),
             audit_file,
         }
     }
@@ -113,9 +118,49 @@ impl Journal {
             reason = event.reason,
             detail = detail.map(tracing::field::display),
         );
-        if let Err(error) = self.append(&event) {
-            tracing::error!("audit_file: {error}; check its path and rights");
+        self.append(&event);
+        self.keep(event);
+    }
+
+    /// Records a decision: one line in the log, one with all that it depended on in the audit file.
+    pub fn record_decision(&self, pool: &str, decision: &Decision) {
+        let plan = &decision.plan;
+        let shown = |part: &dyn Fn() -> serde_json::Result<String>| part().unwrap_or_default();
+        tracing::info!(
+            event = "decision",
+            pool,
+            want = plan.want,
+            cause = plan.cause.name(),
+            actions = shown(&|| serde_json::to_string(&plan.actions)),
+            advice = shown(&|| serde_json::to_string(&plan.advice)),
+            signals = shown(&|| serde_json::to_string(&plan.signals)),
+            bounds = shown(&|| serde_json::to_string(&plan.bounds)),
+            reason = plan.reason,
+        );
+        let mut event = Event::new("decision").pool(pool).reason(&plan.reason);
+        if let Ok(Value::Object(mut parts)) = serde_json::to_value(plan) {
+            parts.remove("reason");
+            event.detail = parts;
         }
+        let kept = event.clone();
+        let input = serde_json::to_value(&decision.input).unwrap_or_default();
+        self.append(&event.with("input", input));
+        self.keep(kept);
+    }
+
+    /// Remembers a decision, of record or not, as the newest of its pool.
+    pub fn note_decision(&self, pool: &str, decision: Arc<Decision>) {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        newest.insert(pool.to_owned(), decision);
+    }
+
+    /// The newest decision about a pool.
+    pub fn newest_decision(&self, pool: &str) -> Option<Arc<Decision>> {
+        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        newest.get(pool).cloned()
+    }
+
+    fn keep(&self, event: Event) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() == KEPT {
             kept.pop_front();
@@ -123,8 +168,14 @@ impl Journal {
         kept.push_back(event);
     }
 
+    fn append(&self, event: &Event) {
+        if let Err(error) = self.try_append(event) {
+            tracing::error!("audit_file: {error}; check its path and rights");
+        }
+    }
+
     /// The file is opened anew for each event: events are rare, and rotation needs no signal.
-    fn append(&self, event: &Event) -> std::io::Result<()> {
+    fn try_append(&self, event: &Event) -> std::io::Result<()> {
         let Some(file) = &self.audit_file else {
             return Ok(());
         };
@@ -142,10 +193,15 @@ impl Journal {
 
     /// The newest events, oldest first.
     pub fn recent(&self, limit: usize) -> Vec<Event> {
+        self.recent_of(limit, |_| true)
+    }
+
+    /// The newest events that pass the test, oldest first.
+    pub fn recent_of(&self, limit: usize, test: impl Fn(&Event) -> bool) -> Vec<Event> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter()
-            .skip(kept.len().saturating_sub(limit))
-            .cloned()
-            .collect()
+        let newest = kept.iter().rev().filter(|event| test(event)).take(limit);
+        let mut events: Vec<Event> = newest.cloned().collect();
+        events.reverse();
+        events
     }
 }

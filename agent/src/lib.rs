@@ -13,6 +13,7 @@
 pub mod actuator;
 pub mod cli;
 pub mod config;
+pub mod decision;
 pub mod http;
 pub mod journal;
 pub mod observe;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::Action;
+
 /// Everything at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
@@ -70,11 +72,17 @@ pub struct FeatureStatus {
     pub requests_per_s: Option<f64>,
 }
 
+/// Decisions by action, and by the cause of the decision.
+pub type DecisionCounts = BTreeMap<String, BTreeMap<String, u64>>;
+
 /// One pool.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PoolStatus {
-    /// on, out_only, advise, paused.
+    /// on, out_only, advise, paused: what holds now.
     pub mode: String,
+    /// Since when an operator has paused it, in unix seconds; the configured mode waits meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_since_s: Option<f64>,
     /// Never fewer members.
     pub min: u32,
     /// Never more members.
@@ -91,10 +99,14 @@ pub struct PoolStatus {
     pub selected: u64,
     /// Times none was to be had.
     pub refused: u64,
+    /// What the last decision does.
+    pub actions: Vec<Action>,
+    /// Its cause, as one of few words.
+    pub cause: String,
     /// The last decision, in words.
     pub reason: String,
-    /// Decisions since the agent started, by action.
-    pub decisions: BTreeMap<String, u64>,
+    /// Decisions since the agent started.
+    pub decisions: DecisionCounts,
     /// Members by name.
     pub members: BTreeMap<String, MemberStatus>,
 }

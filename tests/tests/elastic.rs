@@ -16,9 +16,16 @@ pub(crate) const CAPACITY: u32 = 4;
 #[must_use]
 pub(crate) fn elastic(run: &RunDir, more: &str) -> String {
     let (first, last) = (run.address(101), run.address(109));
+    let min = if more.contains("min =") {
+        ""
+    } else {
+        "min = 1\n"
+    };
+    // Calls end all at once here, and members are there at once: no outage, and nothing to foresee.
     format!(
-        "[pools.conference]\nstabilization_s = 0.5\ncooldown_in_s = 0.2\n\
-         cooldown_out_s = 0.2\nempty_for_s = 0.3\nprotect_new_s = 0\ncreate_retry_s = 0.1\n{more}\n\
+        "[pools.conference]\n{min}stabilization_s = 0.5\ncooldown_in_s = 0.2\n\
+         cooldown_out_s = 0.2\nempty_for_s = 0.3\nprotect_new_s = 0\ncreate_retry_s = 0.1\n\
+         boot_s = 0\noutage_guard_s = 0\nmax_shrink_share = 1\n{more}\n\
          [pools.conference.member]\ncapacity_calls = {CAPACITY}\n\
          [pools.conference.local]\nstart = [\"sh\", \"-c\", \"\"\"{command}\"\"\"]\n\
          addresses = \"{first}-{last}\"\nready_options = 1\nready_interval_s = 0.1\n",

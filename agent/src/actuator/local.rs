@@ -99,9 +99,12 @@ impl Actuator for Local {
     }
 
     async fn create(&self, order: &Order) -> Result<Handle, ActuatorError> {
-        let address = order.address.ok_or(ActuatorError::Unsupported(
-            "every address of the pool is taken: add some to `addresses` in its `local` section",
-        ))?;
+        let address = order.address.ok_or_else(|| {
+            ActuatorError::Quota(
+                "every address of the pool is taken: add some to `addresses` in its `local` section"
+                    .into(),
+            )
+        })?;
         let process = self.spawn(order).map_err(|source| ActuatorError::Start {
             command: self.config.start.join(" "),
             source,

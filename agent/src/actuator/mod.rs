@@ -82,6 +82,12 @@ pub enum ActuatorError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Nothing more is to be had, whoever asks: a quota, or addresses that are all taken.
+    #[error("{0}")]
+    Quota(String),
+    /// Nobody knows whether it was done: the request timed out, or the answer was lost.
+    #[error("{0}")]
+    Unknown(String),
     /// This actuator cannot do that.
     #[error("{0}")]
     Unsupported(&'static str),
@@ -96,7 +102,8 @@ pub trait Actuator: Send + Sync + std::fmt::Debug {
     /// The URI of a member at an address.
     fn uri(&self, order: &Order) -> Option<String>;
 
-    /// Starts a member; returns as soon as it exists, ready or not.
+    /// Starts a member; returns as soon as it exists, ready or not. After
+    /// [`ActuatorError::Unknown`], [`Actuator::confirm`] says what is true.
     async fn create(&self, order: &Order) -> Result<Handle, ActuatorError>;
 
     /// Waits until it is ready to take requests.
@@ -110,4 +117,12 @@ pub trait Actuator: Send + Sync + std::fmt::Debug {
 
     /// Looks for a member that was started but whose handle was lost (crash between the two).
     fn find(&self, order: &Order) -> Option<Handle>;
+
+    /// What became of a creation whose outcome was not known: the member if it is there.
+    ///
+    /// # Errors
+    /// [`ActuatorError::Unknown`] if that is still not known.
+    async fn confirm(&self, order: &Order) -> Result<Option<Handle>, ActuatorError> {
+        Ok(self.find(order))
+    }
 }

@@ -6,6 +6,8 @@
 mod addresses;
 mod check;
 mod describe;
+mod keys;
+mod local;
 mod locate;
 mod pool;
 
@@ -17,7 +19,9 @@ use serde::Deserialize;
 
 pub use addresses::Addresses;
 pub use describe::describe;
-pub use pool::{FixedMember, LocalConfig, MemberTemplate, PoolConfig, StopSignal};
+pub use keys::{FloorConfig, SignalConfig, TargetConfig};
+pub use local::{LocalConfig, StopSignal};
+pub use pool::{FixedMember, MemberTemplate, PoolConfig};
 
 /// Everything in agent.toml.
 #[derive(Debug, Clone, Deserialize)]

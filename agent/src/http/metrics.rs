@@ -38,9 +38,10 @@ struct PoolState {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PoolAction {
+struct PoolDecision {
     pool: String,
     action: String,
+    reason: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -140,7 +141,8 @@ struct PoolMetrics {
     calls: Family<Pool, Gauge>,
     selected: Family<Pool, Counter>,
     refused: Family<Pool, Counter>,
-    decisions: Family<PoolAction, Counter>,
+    decisions: Family<PoolDecision, Counter>,
+    paused: Family<Pool, Gauge>,
     member_calls: Family<Member, Gauge>,
     member_failures: Family<Member, Counter>,
 }
@@ -164,9 +166,11 @@ impl PoolMetrics {
         );
         registry.register(
             "scale_decisions",
-            "Decisions by action",
+            "Decisions by action and cause",
             m.decisions.clone(),
         );
+        let help = "1 while an operator has paused the pool";
+        registry.register("pool_paused", help, m.paused.clone());
         registry.register(
             "member_calls",
             "Calls that a member carries",
@@ -205,13 +209,17 @@ impl PoolMetrics {
                 .get_or_create(&label)
                 .set(i64::try_from(count).unwrap_or(i64::MAX));
         }
-        for action in ["boot", "take_back", "drain", "remove", "hold"] {
-            let label = PoolAction {
-                pool: name.into(),
-                action: action.into(),
-            };
-            let count = pool.decisions.get(action).copied().unwrap_or(0);
-            self.decisions.get_or_create(&label).inc_by(count);
+        let paused = i64::from(pool.paused_since_s.is_some());
+        self.paused.get_or_create(&label).set(paused);
+        for (action, reasons) in &pool.decisions {
+            for (reason, count) in reasons {
+                let label = PoolDecision {
+                    pool: name.into(),
+                    action: action.clone(),
+                    reason: reason.clone(),
+                };
+                self.decisions.get_or_create(&label).inc_by(*count);
+            }
         }
         for (member, status) in &pool.members {
             let label = Member {
@@ -256,6 +264,8 @@ mod tests {
             requests_per_s: Some(0.5),
         });
         let pool = PoolStatus {
+            paused_since_s: Some(1.0),
+            decisions: [("boot".into(), [("calls".into(), 3)].into())].into(),
             want: 2,
             load: Some(0.5),
             ..PoolStatus::default()
@@ -270,7 +280,8 @@ mod tests {
             "kamscale_pool_load_ratio{pool=\"conference\"} 0.5",
             "kamscale_pool_members{pool=\"conference\",state=\"active\"} 0",
             "kamscale_pool_desired_members{pool=\"conference\"} 2",
-            "kamscale_scale_decisions_total{pool=\"conference\",action=\"boot\"} 0",
+            "kamscale_pool_paused{pool=\"conference\"} 1",
+            "kamscale_scale_decisions_total{pool=\"conference\",action=\"boot\",reason=\"calls\"} 3",
             "kamscale_observation_age_seconds ",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");

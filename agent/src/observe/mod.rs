@@ -1,5 +1,7 @@
 //! Observe: from what Kamailio counts and what the agent knows to the observation of each pool.
 
+mod counts;
+mod pushed;
 mod rates;
 
 use std::collections::HashMap;
@@ -10,7 +12,9 @@ use crate::plan::{MemberView, Observation, Phase, Quality, Signal, SignalKind};
 use crate::proxy;
 use crate::state::{Member, Origin, PoolState, Stage};
 
-pub use rates::Rates;
+pub use counts::{Counts, Reading};
+pub use pushed::Pushed;
+pub use rates::{Rate, Rates};
 
 /// What was seen in one round.
 #[derive(Debug)]
@@ -75,13 +79,57 @@ pub fn without_numbers(problem: &str) -> String {
         .collect()
 }
 
-/// Creations that ended since the last decision about a pool.
+/// Creations since the last decision about a pool.
 #[derive(Debug, Clone, Default)]
 pub struct Creations {
     /// Those that failed.
     pub failed: u32,
+    /// Whether one failed because nothing more is to be had.
+    pub quota_reached: bool,
     /// How many seconds each took that succeeded.
     pub booted_s: Vec<f64>,
+}
+
+/// What belongs to an observation beside the members.
+#[derive(Debug, Clone, Default)]
+pub struct Around {
+    /// What was measured beside calls.
+    pub signals: Vec<Signal>,
+    /// Calls begun since Kamailio's start.
+    pub started: Option<u64>,
+    /// Requests refused since Kamailio's start.
+    pub refused: Option<u64>,
+    /// Whether another pool's demand collapsed.
+    pub others_fell: bool,
+    /// Creations that ended.
+    pub creations: Creations,
+    /// Creations whose outcome is not known. Their members are among the booting ones.
+    pub unconfirmed_creates: u32,
+    /// Whether this is the agent's first look at the pool.
+    pub agent_restarted: bool,
+}
+
+/// A rate as a signal of the pool as a whole, if there is one.
+pub fn rate_signal(kind: SignalKind, rate: Option<&Rate>, now_s: f64) -> Option<Signal> {
+    let rate = rate?;
+    Some(Signal {
+        kind,
+        of: None,
+        used: rate.per_s()?,
+        reported: None,
+        age_s: (now_s - rate.read_s()?).max(0.0),
+    })
+}
+
+/// What the counters say about a pool in this round; `refused` is that of its row.
+pub fn read(pool: &str, state: &PoolState, seen: &Seen, refused: Option<u64>) -> Reading {
+    let rows = state.members.keys();
+    let rows: Vec<_> = rows.filter_map(|name| seen.member(pool, name)).collect();
+    Reading {
+        begun: rows.iter().map(|row| (row.id, row.calls_total)).collect(),
+        calls: rows.iter().map(|row| u64::from(row.calls)).sum(),
+        refused,
+    }
 }
 
 /// The observation of one pool.
@@ -89,15 +137,9 @@ pub fn observe(
     pool: &str,
     state: &PoolState,
     seen: &Seen,
-    requests_per_s: Option<f64>,
-    creations: Creations,
-    agent_restarted: bool,
+    around: Around,
     now_s: f64,
 ) -> Observation {
-    let quality = match &seen.problem {
-        None => Quality::Good,
-        Some(problem) => Quality::Missing(problem.clone()),
-    };
     let members = state.members.iter().filter_map(|(name, member)| {
         let row = seen.member(pool, name);
         Some(MemberView {
@@ -110,26 +152,27 @@ pub fn observe(
             age_s: member.active_since_s.map_or(0.0, |since_s| now_s - since_s),
         })
     });
-    let requests = requests_per_s.map(|rate| Signal {
-        kind: SignalKind::Requests,
-        of: None,
-        used: rate,
-        reported: None,
-        age_s: 0.0,
-    });
+    assemble(members.collect(), seen, around)
+}
+
+fn assemble(members: Vec<MemberView>, seen: &Seen, around: Around) -> Observation {
+    let quality = match &seen.problem {
+        None => Quality::Good,
+        Some(problem) => Quality::Missing(problem.clone()),
+    };
     Observation {
         quality,
         boot_id: seen.boot_id(),
-        members: members.collect(),
-        signals: requests.into_iter().collect(),
-        started: None,
-        refused: None,
-        failed_creates: creations.failed,
-        quota_reached: false,
-        unconfirmed_creates: 0,
-        booted_s: creations.booted_s,
-        others_fell: false,
-        agent_restarted,
+        members,
+        signals: around.signals,
+        started: around.started,
+        refused: around.refused,
+        failed_creates: around.creations.failed,
+        quota_reached: around.creations.quota_reached,
+        unconfirmed_creates: around.unconfirmed_creates,
+        booted_s: around.creations.booted_s,
+        others_fell: around.others_fell,
+        agent_restarted: around.agent_restarted,
     }
 }
 

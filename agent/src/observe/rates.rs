@@ -1,4 +1,4 @@
-//! Rates: requests per second from counters that only grow, as the mean of 30 s.
+//! Rates: events per second from counters that only grow, as the mean of 30 s.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -7,11 +7,47 @@ use kamscale_shm::Snapshot;
 /// Over so long the mean is taken.
 const MEAN_S: f64 = 30.0;
 
+/// How fast one counter grows.
+#[derive(Debug, Default)]
+pub struct Rate {
+    samples: VecDeque<(f64, u64)>,
+}
+
+impl Rate {
+    /// Takes a reading of the counter in.
+    pub fn add(&mut self, count: u64, now_s: f64) {
+        let samples = &mut self.samples;
+        if samples
+            .back()
+            .is_some_and(|(t, n)| now_s <= *t || count < *n)
+        {
+            samples.clear();
+        }
+        samples.push_back((now_s, count));
+        // One sample at or beyond the window stays: differences need its far end.
+        while samples.get(1).is_some_and(|(t, _)| *t <= now_s - MEAN_S) {
+            samples.pop_front();
+        }
+    }
+
+    /// Events per second; `None` before there are two samples.
+    pub fn per_s(&self) -> Option<f64> {
+        let ((from_s, from), (to_s, to)) = (self.samples.front()?, self.samples.back()?);
+        let events = u32::try_from(to - from).unwrap_or(u32::MAX);
+        (to_s > from_s).then(|| f64::from(events) / (to_s - from_s))
+    }
+
+    /// When the counter was read last, in unix seconds.
+    pub fn read_s(&self) -> Option<f64> {
+        self.samples.back().map(|(read_s, _)| *read_s)
+    }
+}
+
 /// Requests per second by feature.
 #[derive(Debug, Default)]
 pub struct Rates {
     boot_id: u64,
-    samples: HashMap<String, VecDeque<(f64, u64)>>,
+    features: HashMap<String, Rate>,
 }
 
 impl Rates {
@@ -19,30 +55,22 @@ impl Rates {
     pub fn add(&mut self, snapshot: &Snapshot, now_s: f64) {
         if snapshot.boot_id != self.boot_id {
             self.boot_id = snapshot.boot_id;
-            self.samples.clear();
+            self.features.clear();
         }
         for feature in &snapshot.features {
-            let samples = self.samples.entry(feature.name.clone()).or_default();
-            if samples
-                .back()
-                .is_some_and(|(t, n)| now_s <= *t || feature.requests < *n)
-            {
-                samples.clear();
-            }
-            samples.push_back((now_s, feature.requests));
-            // One sample at or beyond the window stays: differences need its far end.
-            while samples.get(1).is_some_and(|(t, _)| *t <= now_s - MEAN_S) {
-                samples.pop_front();
-            }
+            let rate = self.features.entry(feature.name.clone()).or_default();
+            rate.add(feature.requests, now_s);
         }
     }
 
-    /// The rate of a feature; `None` before there are two samples.
+    /// The rate of a feature, if it was ever counted.
+    pub fn of(&self, feature: &str) -> Option<&Rate> {
+        self.features.get(feature)
+    }
+
+    /// Requests per second of a feature; `None` before there are two samples.
     pub fn per_s(&self, feature: &str) -> Option<f64> {
-        let samples = self.samples.get(feature)?;
-        let ((from_s, from), (to_s, to)) = (samples.front()?, samples.back()?);
-        let requests = u32::try_from(to - from).unwrap_or(u32::MAX);
-        (to_s > from_s).then(|| f64::from(requests) / (to_s - from_s))
+        self.of(feature)?.per_s()
     }
 }
 
@@ -84,6 +112,7 @@ mod tests {
         assert_eq!(rates.per_s("calls"), None);
         rates.add(&snapshot(2, 15), 62.0);
         assert_eq!(rates.per_s("calls"), Some(10.0));
+        assert_eq!(rates.of("calls").and_then(Rate::read_s), Some(62.0));
         assert_eq!(rates.per_s("unknown"), None);
     }
 }

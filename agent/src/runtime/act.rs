@@ -112,7 +112,9 @@ impl Agent {
             address,
         };
         let (Some(address), Some(uri)) = (address, actuator.uri(&order)) else {
-            self.creations.entry(pool.to_owned()).or_default().failed += 1;
+            let creations = self.creations.entry(pool.to_owned()).or_default();
+            creations.failed += 1;
+            creations.quota_reached = true;
             let why = "no address is free: add some to `addresses` in the pool's `local` section";
             self.journal
                 .record(Event::new("member_failed").member(pool, &name).reason(why));
@@ -152,10 +154,18 @@ impl Agent {
         } = outcome;
         let event = |event: &str| Event::new(event).member(&pool, &name);
         let creations = self.creations.entry(pool.clone()).or_default();
+        let known = !matches!(result, Result::Unconfirmed(_));
+        if known {
+            self.unconfirmed.remove(&(pool.clone(), name.clone()));
+        }
         let Some(member) = self.state.member_mut(&pool, &name) else {
             return;
         };
         match result {
+            Result::Unconfirmed(why) => {
+                self.unconfirmed.insert((pool.clone(), name.clone()));
+                self.journal.record(event("member_unconfirmed").reason(why));
+            }
             Result::Created(handle) => {
                 member.handle = handle;
                 self.save(now_s, false);
@@ -171,8 +181,9 @@ impl Agent {
                     self.journal.record(event("member_active"));
                 }
             }
-            Result::Failed(why) => {
+            Result::Failed { why, quota } => {
                 creations.failed += 1;
+                creations.quota_reached |= quota;
                 let boot_s = now_s - member.since_s;
                 self.journal
                     .record(event("member_failed").reason(why).with("boot_s", boot_s));

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Agent;
+use super::{Agent, SignalRequest};
 use crate::actuator::Handle;
 use crate::journal::Event;
 use crate::state::{Member, Origin, Stage};
@@ -33,7 +33,7 @@ pub struct MemberRequest {
 }
 
 /// What an operator may ask for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// A new member that somebody else runs.
     Add(MemberRequest),
@@ -43,6 +43,12 @@ pub enum Command {
     Resume(MemberRequest),
     /// It goes, when it is empty or at once.
     Remove(MemberRequest),
+    /// Nobody scales this pool, or any, until it is resumed.
+    PausePool(Option<String>),
+    /// A pause is taken back.
+    ResumePool(Option<String>),
+    /// A measurement for the next decisions.
+    Signal(SignalRequest),
 }
 
 /// Why a command was refused.
@@ -59,7 +65,7 @@ pub enum CommandError {
     Invalid(String),
 }
 
-type Answer = Result<String, CommandError>;
+pub(super) type Answer = Result<String, CommandError>;
 
 impl Agent {
     pub(super) fn command(&mut self, command: Command, now_s: f64) -> Answer {
@@ -68,6 +74,9 @@ impl Agent {
             Command::Drain(request) => self.drain(&request, now_s),
             Command::Resume(request) => self.resume(&request, now_s),
             Command::Remove(request) => self.remove(&request, now_s),
+            Command::PausePool(pool) => self.pause(pool.as_deref(), now_s),
+            Command::ResumePool(pool) => self.resume_pools(pool.as_deref(), now_s),
+            Command::Signal(request) => self.take_signal(&request, now_s),
         };
         if answer.is_ok() {
             self.save(now_s, false);
@@ -217,7 +226,7 @@ impl Agent {
         }
     }
 
-    fn no_pool(&self, pool: &str) -> CommandError {
+    pub(super) fn no_pool(&self, pool: &str) -> CommandError {
         let names: Vec<&str> = self.config.pools.keys().map(String::as_str).collect();
         CommandError::NotFound(format!(
             "there is no pool {pool}; agent.toml has: {}",

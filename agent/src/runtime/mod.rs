@@ -6,6 +6,8 @@
 
 mod act;
 mod command;
+mod decide;
+mod operate;
 mod reconcile;
 mod report;
 mod round;
@@ -23,13 +25,15 @@ use tokio::time::MissedTickBehavior;
 use crate::actuator::Actuator;
 use crate::config::Config;
 use crate::journal::{Event, Journal, now_s};
-use crate::observe::{Creations, Rates, Seen};
-use crate::plan::{Plan, Quality};
+use crate::decision::Decision;
+use crate::observe::{Counts, Creations, Pushed, Rates, Seen};
+use crate::plan::Quality;
 use crate::proxy::Proxy;
 use crate::state::State;
-use crate::status::Status;
+use crate::status::{DecisionCounts, Status};
 
 pub use command::{Command, CommandError, MemberRequest};
+pub use operate::SignalRequest;
 pub use start::StartError;
 
 /// What the outside asks of the loop.
@@ -53,10 +57,18 @@ pub struct Agent {
     actuators: BTreeMap<String, Arc<dyn Actuator>>,
     journal: Journal,
     rates: Rates,
+    counts: Counts,
+    pushed: Pushed,
     seen: Seen,
-    plans: BTreeMap<String, Plan>,
-    decisions: BTreeMap<String, BTreeMap<String, u64>>,
+    /// The newest decision about each pool.
+    plans: BTreeMap<String, Arc<Decision>>,
+    /// What was last put on record about each pool.
+    recorded: BTreeMap<String, decide::Recorded>,
+    /// How often each action was decided, by pool, action and reason.
+    decisions: BTreeMap<String, DecisionCounts>,
     creations: BTreeMap<String, Creations>,
+    /// Members (pool, name) of which nobody knows whether they were created.
+    unconfirmed: BTreeSet<(String, String)>,
     /// Pools about which nothing was decided since the agent started.
     fresh: BTreeSet<String>,
     tasks: tasks::Tasks,

@@ -87,7 +87,8 @@ impl Agent {
         let capacity = active()
             .map(|member| u64::from(member.capacity_calls))
             .sum::<u64>();
-        let plan = self.plans.get(name);
+        let plan = self.plans.get(name).map(|decision| &decision.plan);
+        let policy = self.policy(name).unwrap_or_else(|| config.policy(name));
         let slot = self.proxy.pool_slot(name);
         let snapshot = self.seen.snapshot.as_ref();
         let row = snapshot
@@ -96,8 +97,9 @@ impl Agent {
         let load =
             (capacity > 0 && self.seen.problem.is_none()).then(|| calls as f64 / capacity as f64);
         PoolStatus {
-            mode: serde_name(&config.mode()),
-            min: config.min,
+            mode: serde_name(&policy.mode),
+            paused_since_s: state.paused_since_s,
+            min: policy.min,
             max: config.max,
             want: plan.map_or(0, |plan| plan.want),
             calls,
@@ -105,6 +107,8 @@ impl Agent {
             load,
             selected: row.map_or(0, |row| row.selected),
             refused: row.map_or(0, |row| row.refused),
+            cause: plan.map_or("", |plan| plan.cause.name()).into(),
+            actions: plan.map_or(Vec::new(), |plan| plan.actions.clone()),
             reason: plan.map_or(String::new(), |plan| plan.reason.clone()),
             decisions: self.decisions.get(name).cloned().unwrap_or_default(),
             members,

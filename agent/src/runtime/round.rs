@@ -1,9 +1,8 @@
-//! One round: look, decide about every pool, act, publish once, report, save.
+//! One round: look, decide about every pool ([`super::decide`]), act, publish once, report, save.
 
 use super::Agent;
 use crate::journal::Event;
-use crate::observe::{Seen, observe};
-use crate::plan::{Action, Plan, decide};
+use crate::observe::Seen;
 use crate::state;
 
 /// What changes on every round is saved this often.
@@ -16,6 +15,7 @@ impl Agent {
             self.rates.add(snapshot, now_s);
         }
         self.note_kamailio();
+        self.count(now_s);
         self.bury_the_dead(now_s);
         let pools: Vec<String> = self.config.pools.keys().cloned().collect();
         for pool in pools {
@@ -23,50 +23,6 @@ impl Agent {
         }
         self.proxy.beat();
         self.publish_and_report(now_s);
-    }
-
-    fn decide_pool(&mut self, pool: &str, now_s: f64) {
-        let Some(config) = self.config.pools.get(pool) else {
-            return;
-        };
-        let policy = config.policy();
-        let rate = self.rates.per_s(config.feature(pool));
-        let state = self.state.pools.entry(pool.to_owned()).or_default();
-        let creations = self.creations.remove(pool).unwrap_or_default();
-        let fresh = self.fresh.remove(pool);
-        let observation = observe(pool, state, &self.seen, rate, creations, fresh, now_s);
-        let (plan, memory) = decide(&observation, &policy, &state.memory, now_s);
-        state.memory = memory;
-        self.note_decision(pool, &plan);
-        self.act(pool, &plan, now_s);
-        self.plans.insert(pool.to_owned(), plan);
-    }
-
-    /// A decision is an event when it does something, or when an advice is a new one.
-    fn note_decision(&mut self, pool: &str, plan: &Plan) {
-        let counts = self.decisions.entry(pool.to_owned()).or_default();
-        for action in &plan.actions {
-            *counts.entry(action.name().to_owned()).or_default() += 1;
-        }
-        let last = self.plans.get(pool);
-        let advises = !plan.advice.is_empty() && last.is_none_or(|last| last.advice != plan.advice);
-        if !plan.acts() && !advises {
-            return;
-        }
-        let actions = |actions: &[Action]| serde_json::to_value(actions).unwrap_or_default();
-        let mut event = Event::new("decision")
-            .pool(pool)
-            .reason(plan.reason.as_str())
-            .with("want", plan.want)
-            .with("actions", actions(&plan.actions))
-            .with(
-                "signals",
-                serde_json::to_value(&plan.signals).unwrap_or_default(),
-            );
-        if advises {
-            event = event.with("advice", actions(&plan.advice));
-        }
-        self.journal.record(event);
     }
 
     /// Events when Kamailio comes, goes, restarts, or changes what is wrong with it.

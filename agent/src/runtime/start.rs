@@ -1,6 +1,6 @@
 //! Start: from files to a loop that goes on where the last one ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::{Agent, tasks::Tasks};
 use crate::actuator::{Actuator, Handle, Local, Manual, Order};
 use crate::config::{Config, ConfigError};
 use crate::journal::{Event, Journal, now_s};
-use crate::observe::{Rates, Seen};
+use crate::observe::{Counts, Pushed, Rates, Seen};
 use crate::proxy::Proxy;
 use crate::state::{self, Stage, State, StateError};
 use crate::status::Status;
@@ -62,10 +62,14 @@ impl Agent {
             actuators,
             journal,
             rates: Rates::default(),
+            counts: Counts::default(),
+            pushed: Pushed::default(),
             seen: Seen::new(Err("nothing was seen yet".into())),
             plans: BTreeMap::new(),
+            recorded: BTreeMap::new(),
             decisions: BTreeMap::new(),
             creations: BTreeMap::new(),
+            unconfirmed: BTreeSet::new(),
             tasks: Tasks::default(),
             applied_generation: 0,
             last_problem: None,

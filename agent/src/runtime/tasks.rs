@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::actuator::{Actuator, Handle, Order};
+use crate::actuator::{Actuator, ActuatorError, Handle, Order};
 
 /// A stop that failed is tried again after so long.
 const STOP_RETRY_S: f64 = 10.0;
+/// Between two questions about a creation whose outcome is not known.
+const CONFIRM_EVERY: Duration = Duration::from_secs(5);
 
 /// What came of a task.
 #[derive(Debug)]
@@ -17,8 +20,15 @@ pub(super) enum Result {
     Created(Handle),
     /// It answers.
     Ready,
+    /// Nobody knows whether it exists; it is being looked for.
+    Unconfirmed(String),
     /// It could not be created or did not get ready; what there was of it is gone.
-    Failed(String),
+    Failed {
+        /// In words.
+        why: String,
+        /// Whether nothing more is to be had.
+        quota: bool,
+    },
     /// It was stopped.
     Stopped,
     /// It could not be stopped.
@@ -44,7 +54,7 @@ pub(super) struct Tasks {
 
 impl Default for Tasks {
     fn default() -> Self {
-        // Bounded by the number of members: each has one task, and a task sends at most twice.
+        // Bounded by the number of members: each has one task, and a task sends at most three times.
         let (sender, receiver) = mpsc::unbounded_channel();
         Tasks {
             sender,
@@ -60,12 +70,12 @@ impl Tasks {
         let outcome = self.receiver.recv().await?;
         let key = (outcome.pool.clone(), outcome.member.clone());
         match outcome.result {
-            Result::Created(_) => {}
+            Result::Created(_) | Result::Unconfirmed(_) => {}
             Result::StopFailed(_) => {
                 self.busy_until_s
                     .insert(key, crate::journal::now_s() + STOP_RETRY_S);
             }
-            Result::Ready | Result::Failed(_) | Result::Stopped => {
+            Result::Ready | Result::Failed { .. } | Result::Stopped => {
                 self.busy_until_s.remove(&key);
             }
         }
@@ -101,9 +111,13 @@ impl Tasks {
         tokio::spawn(async move {
             let handle = match existing {
                 Some(handle) => handle,
-                None => match actuator.create(&order).await {
+                None => match create(actuator.as_ref(), &order, &reporter).await {
                     Ok(handle) => handle,
-                    Err(error) => return reporter.send(Result::Failed(error.to_string())),
+                    Err(error) => {
+                        let quota = matches!(error, ActuatorError::Quota(_));
+                        let why = error.to_string();
+                        return reporter.send(Result::Failed { why, quota });
+                    }
                 },
             };
             reporter.send(Result::Created(handle.clone()));
@@ -114,7 +128,7 @@ impl Tasks {
                     if let Err(error) = actuator.delete(&order, &handle).await {
                         why = format!("{why}; then {error}");
                     }
-                    reporter.send(Result::Failed(why));
+                    reporter.send(Result::Failed { why, quota: false });
                 }
             }
         });
@@ -129,6 +143,29 @@ impl Tasks {
                 Err(error) => Result::StopFailed(error.to_string()),
             });
         });
+    }
+}
+
+/// Creates a member. If nobody knows whether that worked, asks until the truth is known: a second
+/// creation could be one too many.
+async fn create(
+    actuator: &dyn Actuator,
+    order: &Order,
+    reporter: &Reporter,
+) -> std::result::Result<Handle, ActuatorError> {
+    let error = match actuator.create(order).await {
+        Err(error @ ActuatorError::Unknown(_)) => error,
+        known => return known,
+    };
+    reporter.send(Result::Unconfirmed(error.to_string()));
+    loop {
+        // Not at once: what was asked for may still be on its way.
+        tokio::time::sleep(CONFIRM_EVERY).await;
+        match actuator.confirm(order).await {
+            Ok(Some(handle)) => return Ok(handle),
+            Ok(None) => return Err(error),
+            Err(error) => tracing::warn!("{}/{}: {error}", order.pool, order.name),
+        }
     }
 }
 
@@ -147,5 +184,97 @@ impl Reporter {
             member,
             result,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+
+    use super::*;
+
+    /// Never says whether it created; `confirm` answers these in turn.
+    #[derive(Debug)]
+    struct Lossy(Mutex<Vec<std::result::Result<Option<Handle>, ActuatorError>>>);
+
+    #[async_trait]
+    impl Actuator for Lossy {
+        fn addresses(&self) -> &[IpAddr] {
+            &[]
+        }
+        fn uri(&self, _order: &Order) -> Option<String> {
+            None
+        }
+        async fn create(&self, _order: &Order) -> std::result::Result<Handle, ActuatorError> {
+            Err(ActuatorError::Unknown("timed out".into()))
+        }
+        async fn ready(&self, _: &Order, _: &Handle) -> std::result::Result<(), ActuatorError> {
+            Ok(())
+        }
+        async fn delete(&self, _: &Order, _: &Handle) -> std::result::Result<(), ActuatorError> {
+            Ok(())
+        }
+        fn alive(&self, _handle: &Handle) -> bool {
+            true
+        }
+        fn find(&self, _order: &Order) -> Option<Handle> {
+            None
+        }
+        async fn confirm(
+            &self,
+            _order: &Order,
+        ) -> std::result::Result<Option<Handle>, ActuatorError> {
+            self.0.lock().unwrap().remove(0)
+        }
+    }
+
+    async fn results(
+        truth: Vec<std::result::Result<Option<Handle>, ActuatorError>>,
+        count: usize,
+    ) -> Vec<Result> {
+        let order = Order {
+            pool: "ccp".into(),
+            name: "ccp-1".into(),
+            address: None,
+        };
+        let mut tasks = Tasks::default();
+        tasks.boot(Arc::new(Lossy(Mutex::new(truth))), order, None);
+        let mut results = Vec::new();
+        for _ in 0..count {
+            results.push(tasks.next().await.unwrap().result);
+            assert_eq!(
+                tasks.idle("ccp", "ccp-1", f64::MAX),
+                matches!(results.last(), Some(Result::Ready | Result::Failed { .. }))
+            );
+        }
+        results
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_creation_that_nobody_confirmed_is_looked_for_and_never_made_twice() {
+        let still = Err(ActuatorError::Unknown("timed out again".into()));
+        let found = results(vec![still, Ok(Some(Handle::Manual))], 3).await;
+        assert!(
+            matches!(
+                &found[..],
+                [
+                    Result::Unconfirmed(_),
+                    Result::Created(Handle::Manual),
+                    Result::Ready
+                ]
+            ),
+            "{found:?}"
+        );
+        let absent = results(vec![Ok(None)], 2).await;
+        assert!(
+            matches!(
+                &absent[..],
+                [Result::Unconfirmed(_), Result::Failed { quota: false, .. }]
+            ),
+            "{absent:?}"
+        );
     }
 }

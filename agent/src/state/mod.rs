@@ -69,6 +69,9 @@ pub struct PoolState {
     pub memory: Memory,
     /// The number of the next member; never used twice, so that keys and counters are its own.
     pub next_number: u64,
+    /// Since when an operator has paused it, in unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_since_s: Option<f64>,
 }
 
 /// Who brought a member.

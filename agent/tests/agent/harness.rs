@@ -171,13 +171,19 @@ impl Bench {
         } else {
             format!("start = [\"python3\", \"{dir}/member.py\", \"{{address}}\", \"{{port}}\"]")
         };
+        let min = if more.contains("min =") {
+            ""
+        } else {
+            "min = 1\n"
+        };
         let (pool, local) = more.split_once("[local]").unwrap_or((more, ""));
         let text = format!(
             "[agent]\nshm_dir = \"{dir}\"\nstate_file = \"{dir}/state.json\"\n\
              audit_file = \"{dir}/audit.jsonl\"\nlisten = \"unix:{dir}/agent.sock\"\n\
              interval_s = 0.1\n\
-             [pools.conference]\nmax = 3\nstabilization_s = 1\ncooldown_out_s = 0.2\n\
-             cooldown_in_s = 0.2\nempty_for_s = 0.5\nprotect_new_s = 0\n{pool}\n\
+             [pools.conference]\n{min}max = 3\nstabilization_s = 1\ncooldown_out_s = 0.2\n\
+             cooldown_in_s = 0.2\nempty_for_s = 0.5\nprotect_new_s = 0\nboot_s = 0\n\
+             outage_guard_s = 0\nmax_shrink_share = 1\n{pool}\n\
              [pools.conference.member]\ncapacity_calls = 10\n\
              [pools.conference.local]\n{start}\nport = 5070\n\
              addresses = \"127.{process}.{network}.1-127.{process}.{network}.9\"\n\
