@@ -21,21 +21,28 @@ fn pools_start_at_sixty_percent() {
 }
 
 #[test]
-fn a_table_makes_a_scenario_that_ends_one_step_after_its_last_row() {
-    let rows = vec![(0.0, 2.0), (60.0, 4.0), (120.0, 1.0)];
-    let scenario = Scenario::from_table("mine", rows).unwrap();
+fn a_table_makes_a_scenario_with_room_for_its_peak() {
+    let rows = vec![(0.0, 2.0), (60.0, 40.0), (120.0, 1.0)];
+    let scenario = Scenario::from_table("mine", rows, 300.0, 180.0).unwrap();
     assert_eq!(scenario.duration_s, 180.0);
-    assert_eq!(scenario.start_members, 25);
-    assert!(scenario.max >= 120);
+    assert_eq!(scenario.start_members, 5);
+    assert_eq!(scenario.max, 240);
 }
 
 #[test]
 fn a_table_that_makes_no_sense_is_refused_with_a_reason() {
-    let problem = |rows| Scenario::from_table("mine", rows).unwrap_err().to_string();
-    assert_eq!(problem(Vec::new()), "scenario mine: the table has no rows");
+    let problem = |rows| {
+        let made = Scenario::from_table("mine", rows, 300.0, 180.0);
+        made.unwrap_err().to_string()
+    };
+    assert_eq!(
+        problem(Vec::new()),
+        "scenario mine: the table of traffic has no rows"
+    );
     assert!(problem(vec![(0.0, f64::NAN)]).contains("must be a number"));
     assert!(problem(vec![(0.0, -1.0)]).contains("negative"));
     assert!(problem(vec![(5.0, 1.0), (5.0, 1.0)]).contains("later"));
+    assert!(Scenario::from_table("mine", vec![(0.0, 1.0)], 0.0, 180.0).is_err());
 }
 
 #[test]

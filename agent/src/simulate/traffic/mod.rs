@@ -104,6 +104,19 @@ impl Traffic {
         (per_s.max(0.0), until_s)
     }
 
+    /// Why it cannot be drawn from, if so.
+    pub(super) fn problem(&self) -> Option<&'static str> {
+        let meetings = self.meetings.as_ref().and_then(|meetings| {
+            let every = [meetings.every_s, meetings.joins_per_s, meetings.quiet_share];
+            problem_of(&every).or((meetings.every_s == 0.0).then_some("meetings need a period"))
+        });
+        let spikes = self
+            .spikes
+            .iter()
+            .find_map(|spike| problem_of(&[spike.factor, spike.add_per_s]));
+        self.shape.problem().or(meetings).or(spikes)
+    }
+
     /// The mean rate around the start, meetings evened out: it says how many calls are under way then.
     pub fn rate_at_start(&self) -> f64 {
         let joins_per_s = self.meetings.as_ref().map_or(0.0, |meetings| {
@@ -114,6 +127,24 @@ impl Traffic {
 }
 
 impl Shape {
+    /// Why it cannot be drawn from, if so.
+    fn problem(&self) -> Option<&'static str> {
+        match self {
+            Shape::Constant { per_s } => problem_of(&[*per_s]),
+            Shape::Diurnal {
+                low_per_s,
+                high_per_s,
+            } => problem_of(&[*low_per_s, *high_per_s]),
+            Shape::Table(rows) if rows.is_empty() => Some("the table of traffic has no rows"),
+            Shape::Table(rows) if !rows.is_sorted_by(|a, b| a.0 < b.0 || a.0.is_nan()) => {
+                Some("each row of the table must be later than the one before")
+            }
+            Shape::Table(rows) => rows
+                .iter()
+                .find_map(|(at_s, per_s)| problem_of(&[*at_s, *per_s])),
+        }
+    }
+
     fn piece(&self, now_s: f64) -> (f64, f64) {
         match self {
             Shape::Constant { per_s } => (*per_s, f64::INFINITY),
@@ -162,6 +193,17 @@ impl Meetings {
             0.0
         };
         (joins_per_s, (step + 1.0) * STEP_S)
+    }
+}
+
+/// Why these cannot be times or rates, if so.
+fn problem_of(numbers: &[f64]) -> Option<&'static str> {
+    if numbers.iter().any(|number| !number.is_finite()) {
+        Some("every time and every rate must be a number")
+    } else if numbers.iter().any(|number| *number < 0.0) {
+        Some("times and rates must not be negative")
+    } else {
+        None
     }
 }
 

@@ -267,3 +267,6 @@ impl<'a> World<'a> {
             .outcome(self.scenario, &self.members, self.now, policy, seed)
     }
 }
+
+#[cfg(test)]
+mod tests;
