@@ -9,6 +9,7 @@ mod balancer;
 mod kamscale;
 mod outcome;
 mod random;
+pub mod report;
 mod run;
 mod scaler;
 mod scenario;
