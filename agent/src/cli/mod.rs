@@ -2,8 +2,14 @@
 //!
 //! It holds no state and decides nothing; everything goes through the agent's API.
 
+mod causes;
 mod client;
+mod explain;
+mod plans;
+mod pools;
 mod show;
+mod table;
+mod top;
 
 use std::path::PathBuf;
 
@@ -52,6 +58,21 @@ enum Command {
     /// Change members by hand
     #[command(subcommand)]
     Member(MemberCommand),
+    /// Show decisions: of now, lately, or again from an audit file
+    Plan(plans::PlanArguments),
+    /// Say what a pool does and why, on one page
+    Explain {
+        /// Its name
+        pool: String,
+    },
+    /// Let nobody scale a pool until it is resumed, also over restarts
+    Pause(pools::PoolOrAll),
+    /// Take a pause back
+    Resume(pools::PoolOrAll),
+    /// Bring a measurement: cpu, memory, network (in members' worth) or waiting (callers)
+    Signal(pools::SignalArguments),
+    /// Watch pools until q or Ctrl-C
+    Top,
     /// Show the newest events
     Events {
         /// How many
@@ -165,6 +186,12 @@ pub async fn run(cli: Cli) -> Result<String, Failure> {
             let text = show::pool(&pool, &value);
             (value, text)
         }
+        Command::Plan(arguments) => plans::plan(&client, arguments).await?,
+        Command::Explain { pool } => pools::explain(&client, &pool).await?,
+        Command::Pause(which) => pools::pause(&client, "pause", which).await?,
+        Command::Resume(which) => pools::pause(&client, "resume", which).await?,
+        Command::Signal(arguments) => pools::signal(&client, arguments).await?,
+        Command::Top => return top::top(&client).await,
         Command::Events { limit } => {
             let value = client.get(&format!("/api/v1/events?limit={limit}")).await?;
             let text = show::events(&value);

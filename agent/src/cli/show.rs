@@ -5,10 +5,11 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use super::table::{aligned, columns, duration};
 use crate::journal::{Event, now_s};
 use crate::status::{PoolStatus, Status};
 
-const MISMATCH: &str = "the agent answers in a way this command line does not know; \
+pub(super) const MISMATCH: &str = "the agent answers in a way this command line does not know; \
                         install the same version of both, or use --json";
 
 pub(super) fn status(value: &Value) -> String {
@@ -62,7 +63,7 @@ pub(super) fn pools(value: &Value) -> String {
     }
 }
 
-fn pool_table(pools: &BTreeMap<String, PoolStatus>) -> String {
+pub(super) fn pool_table(pools: &BTreeMap<String, PoolStatus>) -> String {
     let mut rows = vec![columns([
         "POOL", "MODE", "MEMBERS", "WANT", "LIMITS", "CALLS", "LOAD",
     ])];
@@ -73,9 +74,13 @@ fn pool_table(pools: &BTreeMap<String, PoolStatus>) -> String {
             .filter(|member| member.state == "active")
             .count();
         let max = pool.max.map_or("-".into(), |max| max.to_string());
+        let mode = match pool.paused_since_s {
+            Some(_) => "paused by an operator",
+            None => &pool.mode,
+        };
         rows.push(columns([
             name,
-            &pool.mode,
+            mode,
             &format!("{active}/{}", pool.members.len()),
             &pool.want.to_string(),
             &format!("{}..{max}", pool.min),
@@ -93,6 +98,13 @@ pub(super) fn pool(name: &str, value: &Value) -> String {
         return MISMATCH.into();
     };
     let mut text = pool_table(&BTreeMap::from([(name.to_owned(), pool.clone())]));
+    if let Some(since_s) = pool.paused_since_s {
+        let ago = duration(now_s() - since_s);
+        let _ = writeln!(
+            text,
+            "\npaused by an operator {ago} ago: `kamscale resume {name}` ends that"
+        );
+    }
     let _ = writeln!(text, "\nlast decision: {}\n", pool.reason);
     let mut rows = vec![columns([
         "MEMBER", "STATE", "FOR", "CALLS", "WEIGHT", "BY", "URI",
@@ -137,38 +149,4 @@ pub(super) fn events(value: &Value) -> String {
         })
         .collect();
     aligned(&rows)
-}
-
-fn columns<const N: usize>(cells: [&str; N]) -> Vec<String> {
-    cells.map(str::to_owned).to_vec()
-}
-
-/// Pads every column but the last to its widest cell.
-fn aligned(rows: &[Vec<String>]) -> String {
-    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..count).map(width).collect();
-    let mut text = String::new();
-    for row in rows {
-        let line: Vec<String> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        text.push_str(line.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
-}
-
-fn duration(seconds: f64) -> String {
-    match seconds.max(0.0) {
-        s if s < 120.0 => format!("{s:.0} s"),
-        s if s < 7_200.0 => format!("{:.0} min", s / 60.0),
-        s if s < 172_800.0 => format!("{:.0} h", s / 3_600.0),
-        s => format!("{:.0} d", s / 86_400.0),
-    }
 }

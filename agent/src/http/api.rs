@@ -12,8 +12,9 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::{LOOP_ALIVE, Shared};
-use crate::journal::now_s;
-use crate::runtime::{Command, CommandError, Control, MemberRequest};
+use crate::journal::{Event, now_s};
+use crate::runtime::{Command, CommandError, Control, MemberRequest, SignalRequest};
+use crate::status::Status;
 
 /// How long the loop may take to answer a command.
 const COMMAND_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -25,6 +26,11 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/api/v1/status", get(status))
         .route("/api/v1/pools", get(pools))
         .route("/api/v1/pools/{name}", get(pool))
+        .route("/api/v1/pools/{name}/plan", get(plan))
+        .route("/api/v1/pools/{name}/{action}", post(pool_action))
+        .route("/api/v1/pause", post(pause_all))
+        .route("/api/v1/resume", post(resume_all))
+        .route("/api/v1/signals", post(signal))
         .route("/api/v1/events", get(events))
         .route("/api/v1/members/{action}", post(member))
         .fallback(async || {
@@ -76,13 +82,30 @@ async fn pool(State(shared): State<Shared>, Path(name): Path<String>) -> Respons
     let status = shared.status();
     match status.pools.get(&name) {
         Some(pool) => Json(pool).into_response(),
+        None => no_pool(&status, &name),
+    }
+}
+
+fn no_pool(status: &Status, name: &str) -> Response {
+    let names: Vec<&str> = status.pools.keys().map(String::as_str).collect();
+    let message = format!(
+        "there is no pool {name}; agent.toml has: {}",
+        names.join(", ")
+    );
+    error(StatusCode::NOT_FOUND, "not_found", message)
+}
+
+/// The newest decision, with all that it came from.
+async fn plan(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
+    let status = shared.status();
+    if !status.pools.contains_key(&name) {
+        return no_pool(&status, &name);
+    }
+    match shared.journal.newest_decision(&name) {
+        Some(decision) => Json(decision.as_ref()).into_response(),
         None => {
-            let names: Vec<&str> = status.pools.keys().map(String::as_str).collect();
-            let message = format!(
-                "there is no pool {name}; agent.toml has: {}",
-                names.join(", ")
-            );
-            error(StatusCode::NOT_FOUND, "not_found", message)
+            let message = format!("nothing was decided about {name} yet; try again in a second");
+            error(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message)
         }
     }
 }
@@ -90,10 +113,52 @@ async fn pool(State(shared): State<Shared>, Path(name): Path<String>) -> Respons
 #[derive(Debug, Deserialize)]
 struct Recent {
     limit: Option<usize>,
+    pool: Option<String>,
+    event: Option<String>,
 }
 
 async fn events(State(shared): State<Shared>, Query(recent): Query<Recent>) -> Response {
-    Json(shared.journal.recent(recent.limit.unwrap_or(100))).into_response()
+    let wanted = |event: &Event| {
+        let pool = recent.pool.is_none() || event.pool == recent.pool;
+        pool && recent
+            .event
+            .as_ref()
+            .is_none_or(|name| *name == event.event)
+    };
+    let limit = recent.limit.unwrap_or(100);
+    Json(shared.journal.recent_of(limit, wanted)).into_response()
+}
+
+async fn pause_all(State(shared): State<Shared>) -> Response {
+    ask(&shared, Command::PausePool(None)).await
+}
+
+async fn resume_all(State(shared): State<Shared>) -> Response {
+    ask(&shared, Command::ResumePool(None)).await
+}
+
+async fn pool_action(
+    State(shared): State<Shared>,
+    Path((name, action)): Path<(String, String)>,
+) -> Response {
+    match action.as_str() {
+        "pause" => ask(&shared, Command::PausePool(Some(name))).await,
+        "resume" => ask(&shared, Command::ResumePool(Some(name))).await,
+        _ => {
+            let message = format!("no action {action}; there are pause and resume");
+            error(StatusCode::NOT_FOUND, "not_found", message)
+        }
+    }
+}
+
+async fn signal(
+    State(shared): State<Shared>,
+    request: Result<Json<SignalRequest>, JsonRejection>,
+) -> Response {
+    match request {
+        Ok(Json(request)) => ask(&shared, Command::Signal(request)).await,
+        Err(rejection) => error(StatusCode::BAD_REQUEST, "invalid", rejection.body_text()),
+    }
 }
 
 async fn member(
@@ -117,6 +182,11 @@ async fn member(
             return error(StatusCode::NOT_FOUND, "not_found", message);
         }
     };
+    ask(&shared, command).await
+}
+
+/// Hands a command to the loop and answers what it answered.
+async fn ask(shared: &Shared, command: Command) -> Response {
     let (answer, answered) = oneshot::channel();
     let asked = async {
         shared

@@ -4,10 +4,11 @@ use clap::Parser;
 use kamscale_agent::cli::{self, Cli, Failure};
 use kamscale_agent::config::Listen;
 use kamscale_agent::http::{self, Shared};
+use tokio::task::JoinHandle;
 
 use crate::harness::{Bench, Running, run};
 
-async fn kamscale(bench: &Bench, words: &str) -> Result<String, Failure> {
+pub(crate) async fn kamscale(bench: &Bench, words: &str) -> Result<String, Failure> {
     let socket = format!("unix:{}", bench.path("agent.sock").display());
     let words = ["kamscale", "--socket", &socket]
         .into_iter()
@@ -15,7 +16,7 @@ async fn kamscale(bench: &Bench, words: &str) -> Result<String, Failure> {
     cli::run(Cli::parse_from(words)).await
 }
 
-async fn serve(bench: &Bench, agent: &Running) {
+pub(crate) async fn serve(bench: &Bench, agent: &Running) -> Vec<JoinHandle<()>> {
     let shared = Shared {
         status: agent.status.clone(),
         journal: agent.journal.clone(),
@@ -23,7 +24,7 @@ async fn serve(bench: &Bench, agent: &Running) {
     };
     http::serve(&[Listen::Unix(bench.path("agent.sock"))], shared)
         .await
-        .unwrap();
+        .unwrap()
 }
 
 #[test]

@@ -6,11 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kamscale_agent::config::Config;
+use kamscale_agent::decision::Decision;
 use kamscale_agent::journal::{Event, Journal};
 use kamscale_agent::proxy::Proxy;
 use kamscale_agent::runtime::{Agent, Control};
 use kamscale_agent::status::Status;
-use kamscale_shm::{MemberObserved, PublishError, Snapshot, TableSpec, WorkerObserved, member_id};
+use kamscale_shm::{
+    MemberObserved, PoolObserved, PublishError, Snapshot, TableSpec, WorkerObserved, member_id,
+};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -29,12 +32,19 @@ while True:
     s.sendto('\r\n'.join(['SIP/2.0 200 OK'] + lines + ['', '']).encode(), sender)
 ";
 
+/// Where the scripted Kamailio counts the pool `conference`.
+const POOL_SLOT: u32 = 3;
+
 /// What the scripted Kamailio knows.
 #[derive(Debug, Default)]
 pub(crate) struct Script {
     pub(crate) absent: bool,
     pub(crate) boot_id: u64,
     pub(crate) calls: Vec<(String, String, u32)>,
+    /// Calls begun on each member, beyond those that it carries.
+    pub(crate) ended: u64,
+    /// Of every pool: requests that found no member.
+    pub(crate) refused: u64,
     pub(crate) published: Option<TableSpec>,
     pub(crate) generation: u64,
 }
@@ -69,7 +79,7 @@ impl Proxy for FakeProxy {
             slot: 0,
             id: member_id(pool, member),
             calls: *calls,
-            calls_total: 0,
+            calls_total: u64::from(*calls) + script.ended,
             failures: 0,
             down: false,
             override_state: None,
@@ -93,7 +103,11 @@ impl Proxy for FakeProxy {
             calls_tracked: true,
             features: vec![],
             members: script.calls.iter().map(row).collect(),
-            pools: vec![],
+            pools: vec![PoolObserved {
+                slot: POOL_SLOT,
+                selected: 0,
+                refused: script.refused,
+            }],
             workers: vec![worker],
         })
     }
@@ -122,8 +136,8 @@ impl Proxy for FakeProxy {
         None
     }
 
-    fn pool_slot(&self, _pool: &str) -> Option<u32> {
-        None
+    fn pool_slot(&self, pool: &str) -> Option<u32> {
+        (pool == "conference").then_some(POOL_SLOT)
     }
 
     fn beat(&self) {}
@@ -259,6 +273,18 @@ impl Running {
     pub(crate) async fn stop(self) {
         self.controls.send(Control::Stop).await.unwrap();
         self.task.await.unwrap();
+    }
+
+    /// Waits until a whole round later than now is over.
+    pub(crate) async fn another_round(&self) -> Status {
+        let now_s = self.status.borrow().now_s;
+        self.until("a later round", |status| status.now_s > now_s + 0.25)
+            .await
+    }
+
+    /// The newest decision about `conference`.
+    pub(crate) fn decision(&self) -> Arc<Decision> {
+        self.journal.newest_decision("conference").unwrap()
     }
 
     pub(crate) fn events(&self, name: &str) -> Vec<Event> {

@@ -10,6 +10,7 @@ mod harness;
 
 mod command_line;
 mod life_of_a_member;
+mod operating;
 mod reload;
 mod restart;
 mod shared_memory;
