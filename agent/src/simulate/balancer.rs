@@ -215,3 +215,6 @@ impl Balancers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ mod outcome;
 mod random;
 pub mod report;
 mod run;
+mod scale;
 mod scaler;
 mod scenario;
 pub mod trace;
@@ -21,6 +22,7 @@ mod world;
 pub use kamscale::Kamscale;
 pub use outcome::{Figures, Mark, Outcome, Point};
 pub use run::run;
+pub use scale::{POOL_MEMBERS, POOLS, Scale, scale};
 pub use scaler::{Decision, Scaler, SimMember, SimPhase, Step, View};
 pub use scenario::{
     Balancing, BootTime, Crash, Placement, Retries, Scenario, ScenarioError, Span,

@@ -14,8 +14,19 @@ pub fn run(
     seed: u64,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Outcome, ScenarioError> {
+    run_counted(scenario, scaler, seed, progress).map(|(outcome, _)| outcome)
+}
+
+/// The same; also answers how many events it took.
+pub(super) fn run_counted(
+    scenario: &Scenario,
+    scaler: &mut dyn Scaler,
+    seed: u64,
+    progress: &mut dyn FnMut(f64),
+) -> Result<(Outcome, u64), ScenarioError> {
     scenario.check()?;
     let mut world = World::new(scenario, seed);
     world.run(scaler, progress);
-    Ok(world.outcome(scaler.name(), seed))
+    let events = world.events();
+    Ok((world.outcome(scaler.name(), seed), events))
 }

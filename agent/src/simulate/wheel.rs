@@ -29,11 +29,7 @@ impl Moment {
         Moment((seconds * 1e6).round() as u64)
     }
 
-    /// Seconds since the start.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "exact for 285 years of microseconds"
-    )]
+    /// Seconds since the start; exact for 285 years.
     pub(super) fn seconds(self) -> f64 {
         self.0 as f64 / 1e6
     }
@@ -161,7 +157,6 @@ impl<T> Wheel<T> {
 }
 
 /// Where a bucket lies.
-#[expect(clippy::cast_possible_truncation, reason = "below BUCKETS")]
 fn place(bucket: u64) -> usize {
     (bucket % BUCKETS) as usize
 }

@@ -6,6 +6,7 @@
 mod named;
 
 use super::random::Stream;
+use super::trace::Trace;
 use super::traffic::{Shape, Traffic};
 
 /// No more members than this are tried for one call.
@@ -124,6 +125,8 @@ pub struct Scenario {
     pub traffic: Traffic,
     /// Mean holding time; exponential.
     pub hold_s: f64,
+    /// Calls under way at the start, on average; `None`: as many as the first rate keeps up.
+    pub calls_at_start: Option<f64>,
     /// Calls that fit on one member.
     pub capacity_calls: u32,
     /// The least members that the operator wants.
@@ -188,6 +191,18 @@ impl Scenario {
         Ok(scenario)
     }
 
+    /// A scenario from a trace that was read from a file.
+    pub fn from_trace(trace: &Trace) -> Result<Scenario, ScenarioError> {
+        let rows = trace.arrivals.clone();
+        let mut scenario = Scenario::from_table(&trace.name, rows, trace.hold_s, trace.duration_s)?;
+        scenario.title = trace.found.clone();
+        scenario.calls_at_start = Some(trace.calls_at_start);
+        scenario.start_members = scenario.members_at_start();
+        scenario.max = scenario.max.max(scenario.start_members);
+        scenario.check()?;
+        Ok(scenario)
+    }
+
     /// Whether it can be run.
     pub fn check(&self) -> Result<(), ScenarioError> {
         let problem = if !(self.duration_s > 0.0 && self.duration_s.is_finite()) {
@@ -206,6 +221,8 @@ impl Scenario {
             "who always tries again must pause"
         } else if let Some(problem) = self.traffic.problem() {
             problem
+        } else if !(0.0..1e8).contains(&self.mean_calls_at_start()) {
+            "the calls at the start must be a number of calls"
         } else {
             return Ok(());
         };
@@ -220,9 +237,15 @@ impl Scenario {
         self.outages.iter().any(|outage| outage.holds(at_s))
     }
 
+    /// Calls under way at the start, on average.
+    pub(super) fn mean_calls_at_start(&self) -> f64 {
+        let kept_up = self.traffic.rate_at_start() * self.hold_s;
+        self.calls_at_start.unwrap_or(kept_up)
+    }
+
     /// Members for the calls at the start at 60 % load, at least `min`.
     fn members_at_start(&self) -> u32 {
-        let calls = self.traffic.rate_at_start() * self.hold_s;
+        let calls = self.mean_calls_at_start();
         named::ceil_u32(calls / (0.6 * f64::from(self.capacity_calls))).max(self.min)
     }
 }

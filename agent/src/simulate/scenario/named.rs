@@ -56,6 +56,7 @@ fn with_traffic(name: &str, title: &str, traffic: Traffic) -> Scenario {
         duration_s: 24.0 * HOUR_S,
         traffic,
         hold_s: HOLD_S,
+        calls_at_start: None,
         capacity_calls: 200,
         min: 2,
         max: 60,

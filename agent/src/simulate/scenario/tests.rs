@@ -68,3 +68,23 @@ fn boots_keep_their_bounds() {
         assert!(normal.boot.draw_s(&mut random) >= 60.0);
     }
 }
+
+#[test]
+fn a_trace_brings_its_calls_under_way() {
+    let trace = Trace {
+        name: "mine".into(),
+        found: "calls".into(),
+        starts_at_s: None,
+        duration_s: 3600.0,
+        hold_s: 300.0,
+        calls_at_start: 600.0,
+        arrivals: vec![(0.0, 0.1)],
+    };
+    let scenario = Scenario::from_trace(&trace).unwrap();
+    assert_eq!(
+        (scenario.name.as_str(), scenario.start_members),
+        ("mine", 5)
+    );
+    let (_, under_way) = super::super::traffic::Arrivals::new(&scenario, 1);
+    assert!((500..700).contains(&under_way.len()));
+}

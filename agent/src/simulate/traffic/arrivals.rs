@@ -26,10 +26,10 @@ pub(in super::super) struct Arrivals<'a> {
 
 impl<'a> Arrivals<'a> {
     /// The traffic of a scenario; also the holding times that are left of the calls under way at the
-    /// start, as many as the first rate keeps up on average.
+    /// start.
     pub(in super::super) fn new(scenario: &'a Scenario, seed: u64) -> (Arrivals<'a>, Vec<Moment>) {
         let mut random = Stream::new(seed, Purpose::Traffic);
-        let mean_calls = scenario.traffic.rate_at_start() * scenario.hold_s;
+        let mean_calls = scenario.mean_calls_at_start();
         // Poisson by counting unit gaps; the rest of an exponential holding time is exponential.
         let mut under_way = Vec::new();
         let mut area = random.exponential(1.0);

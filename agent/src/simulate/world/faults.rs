@@ -76,7 +76,6 @@ impl World<'_> {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
     reason = "a share of a small count"
 )]
 fn place(share: f64, count: usize) -> usize {

@@ -185,10 +185,6 @@ impl Record {
     }
 
     /// What came of it.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "counts and microseconds of days"
-    )]
     pub(super) fn outcome(
         self,
         scenario: &Scenario,

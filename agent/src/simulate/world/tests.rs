@@ -69,6 +69,6 @@ fn follow(scenario: &Scenario, steps: impl FnMut(&View<'_>) -> Vec<Step>) -> Out
 
 /// The last point of the course at or before a moment.
 fn point_at(outcome: &Outcome, at_s: f64) -> crate::simulate::Point {
-    let before = outcome.points.iter().filter(|point| point.t_s <= at_s);
-    *before.last().unwrap()
+    let mut before = outcome.points.iter().filter(|point| point.t_s <= at_s);
+    *before.next_back().unwrap()
 }
