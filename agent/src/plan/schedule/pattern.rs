@@ -3,10 +3,15 @@
 //! croner reads the expression and knows the days; the search is here, because only the last few days
 //! matter: its work is bounded whatever the expression says. It knows no floor and no clock.
 
-use chrono::{DateTime, Datelike, MappedLocalTime, NaiveDate, NaiveDateTime, TimeZone, Timelike};
-use chrono_tz::{GapInfo, Tz};
+use std::iter;
+
 use croner::parser::{CronParser, Seconds, Year};
 use croner::{CronPattern, Weekday};
+use jiff::civil::{Date, DateTime, Time, date};
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{Timestamp, ToSpan};
+
+use super::zone;
 
 /// The Gregorian calendar repeats, weekdays included, after so many days (400 years).
 const CALENDAR_DAYS: usize = 146_097;
@@ -18,7 +23,7 @@ const MONTHS: [&str; 12] = [
 
 /// Local times of a time zone.
 pub(super) struct Pattern {
-    time_zone: Tz,
+    time_zone: TimeZone,
     days: CronPattern,
     /// Bit h: hour h is named.
     hours: u32,
@@ -61,9 +66,8 @@ impl Pattern {
             .filter(|m| days.minute_match(*m).unwrap_or(false))
             .map(|m| 1_u64 << m);
         let (hours, minutes) = (hours.sum(), minutes.sum());
-        let time_zone = time_zone
-            .parse()
-            .map_err(|_| format!("\"{time_zone}\" is no time zone; write as Europe/Berlin"))?;
+        let time_zone = zone::find(time_zone)
+            .ok_or_else(|| format!("\"{time_zone}\" is no time zone; write as Europe/Berlin"))?;
         Ok(Pattern {
             time_zone,
             days,
@@ -74,24 +78,24 @@ impl Pattern {
 
     /// Whether there is a day that it names: 30 February never comes.
     pub(super) fn names_a_day(&self) -> bool {
-        NaiveDate::from_ymd_opt(2000, 1, 1).is_some_and(|day| {
-            day.iter_days()
-                .take(CALENDAR_DAYS)
-                .any(|day| self.names_day(day))
-        })
+        iter::successors(Some(date(2000, 1, 1)), |day| day.tomorrow().ok())
+            .take(CALENDAR_DAYS)
+            .any(|day| self.names_day(day))
     }
 
     /// The latest unix time that it names, not after `at`, if it is at most `days` days before. (It
     /// also finds some that are a little older.)
     pub(super) fn last_begin(&self, at: i64, days: u32) -> Option<i64> {
-        let utc = DateTime::from_timestamp(at, 0)?.naive_utc();
-        let local = self.time_zone.from_utc_datetime(&utc).naive_local();
+        let now = Timestamp::from_second(at).ok()?;
+        let local = self.time_zone.to_datetime(now);
         // Two days more: clocks have been set by up to a day, and the search can begin a day later.
         let begin = self.last_begin_up_to(local, at, days + 2);
         // In the second pass of a doubled hour, later local times of the first pass are over too.
-        match self.time_zone.from_local_datetime(&local) {
-            MappedLocalTime::Ambiguous(first, second) if second.timestamp() <= at => {
-                let end_of_first = local.checked_add_signed(second - first)?;
+        match self.time_zone.to_ambiguous_timestamp(local).offset() {
+            AmbiguousOffset::Fold { before, after }
+                if after.to_timestamp(local).ok()?.as_second() <= at =>
+            {
+                let end_of_first = local.checked_add(before.duration_since(after)).ok()?;
                 begin.max(self.last_begin_up_to(end_of_first, at, days + 2))
             }
             _ => begin,
@@ -99,9 +103,9 @@ impl Pattern {
     }
 
     /// Searches the local times up to `local`, backwards, for one that began not after `at`.
-    fn last_begin_up_to(&self, local: NaiveDateTime, at: i64, days: u32) -> Option<i64> {
+    fn last_begin_up_to(&self, local: DateTime, at: i64, days: u32) -> Option<i64> {
         let mut date = local.date();
-        let mut limit = local.hour() * 60 + local.minute();
+        let mut limit = number(local.hour()) * 60 + number(local.minute());
         for _ in 0..=days {
             let mut minute = if self.names_day(date) {
                 self.minute_up_to(limit)
@@ -109,26 +113,32 @@ impl Pattern {
                 None
             };
             while let Some(found) = minute {
-                let time = date.and_hms_opt(found / 60, found % 60, 0)?;
-                if let Some(begin) = self.begin_of(&time, at) {
+                let time = time_of_day(found)?;
+                if let Some(begin) = self.begin_of(date.to_datetime(time), at) {
                     return Some(begin);
                 }
                 minute = found
                     .checked_sub(1)
                     .and_then(|before| self.minute_up_to(before));
             }
-            date = date.pred_opt()?;
+            date = date.yesterday().ok()?;
             limit = LAST_MINUTE;
         }
         None
     }
 
-    fn names_day(&self, date: NaiveDate) -> bool {
-        let weekday = Weekday::from_days_from_sunday(date.weekday().num_days_from_sunday());
-        self.days.month_match(date.month()).unwrap_or(false)
+    fn names_day(&self, date: Date) -> bool {
+        let weekday = u32::from(date.weekday().to_sunday_zero_offset().unsigned_abs());
+        let (month, day) = (number(date.month()), number(date.day()));
+        self.days.month_match(month).unwrap_or(false)
             && self
                 .days
-                .day_match(date.year(), date.month(), date.day(), weekday)
+                .day_match(
+                    date.year().into(),
+                    month,
+                    day,
+                    Weekday::from_days_from_sunday(weekday),
+                )
                 .unwrap_or(false)
     }
 
@@ -146,18 +156,40 @@ impl Pattern {
 
     /// When a local time begins: the last time not after `at` if it comes twice, the leap if the
     /// clocks leap over it.
-    fn begin_of(&self, local: &NaiveDateTime, at: i64) -> Option<i64> {
-        let begins = match self.time_zone.from_local_datetime(local) {
-            MappedLocalTime::Single(begin) => [Some(begin), None],
-            MappedLocalTime::Ambiguous(first, second) => [Some(second), Some(first)],
-            MappedLocalTime::None => [GapInfo::new(local, &self.time_zone)?.end, None],
+    fn begin_of(&self, local: DateTime, at: i64) -> Option<i64> {
+        let begins = match self.time_zone.to_ambiguous_timestamp(local).offset() {
+            AmbiguousOffset::Unambiguous { offset } => [offset.to_timestamp(local).ok(), None],
+            AmbiguousOffset::Fold { before, after } => [
+                after.to_timestamp(local).ok(),
+                before.to_timestamp(local).ok(),
+            ],
+            // By the clock as it was, the local time would come at the leap or later.
+            AmbiguousOffset::Gap { before, .. } => {
+                let late = before
+                    .to_timestamp(local)
+                    .ok()?
+                    .checked_add(1.second())
+                    .ok()?;
+                let leap = self.time_zone.preceding(late).next()?;
+                [Some(leap.timestamp()), None]
+            }
         };
         begins
             .into_iter()
             .flatten()
-            .map(|begin| begin.timestamp())
+            .map(|begin| begin.as_second())
             .find(|begin| *begin <= at)
     }
+}
+
+fn time_of_day(minute: u32) -> Option<Time> {
+    let (hour, minute) = (i8::try_from(minute / 60), i8::try_from(minute % 60));
+    Time::new(hour.ok()?, minute.ok()?, 0, 0).ok()
+}
+
+/// The parts of a date and of a time are small and not negative.
+fn number(part: i8) -> u32 {
+    part.unsigned_abs().into()
 }
 
 /// Whether the names in a field (0 is the minute) belong there: croner replaces them anywhere, and

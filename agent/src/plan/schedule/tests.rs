@@ -3,7 +3,8 @@
 mod search;
 mod value;
 
-use chrono::NaiveDateTime;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 use super::*;
 
@@ -23,13 +24,8 @@ fn floor(cron: &str, time_zone: &str, duration_s: f64) -> Floor {
 
 /// Unix time of `2026-03-29 01:00` in UTC; seconds may follow.
 fn utc(text: &str) -> f64 {
-    let text = if text.len() == 16 {
-        format!("{text}:00")
-    } else {
-        text.to_string()
-    };
-    let time = NaiveDateTime::parse_from_str(&text, "%Y-%m-%d %H:%M:%S").unwrap();
-    time.and_utc().timestamp() as f64
+    let time: DateTime = text.parse().unwrap();
+    TimeZone::UTC.to_timestamp(time).unwrap().as_second() as f64
 }
 
 /// Asserts that a floor holds from one time to another (UTC), and neither before nor after.

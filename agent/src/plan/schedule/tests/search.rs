@@ -2,32 +2,35 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, TimeZone, Timelike};
-use chrono_tz::Tz;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 use proptest::prelude::*;
 
-use super::{floor, utc};
+use super::{floor, utc, zone};
 
 /// Some minutes, hours and weekdays (from Sunday).
-type Named = (BTreeSet<u32>, BTreeSet<u32>, BTreeSet<u32>);
+type Named = (BTreeSet<i8>, BTreeSet<i8>, BTreeSet<i8>);
 
 fn expression((minutes, hours, weekdays): &Named) -> String {
-    let list = |set: &BTreeSet<u32>| set.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+    let list = |set: &BTreeSet<i8>| set.iter().map(i8::to_string).collect::<Vec<_>>().join(",");
     format!("{} {} * * {}", list(minutes), list(hours), list(weekdays))
 }
 
 /// The same answer the slow way: every minute that a window could have begun in.
-fn until_minute_by_minute(named: &Named, time_zone: Tz, duration_s: i64, at: i64) -> Option<i64> {
-    let local = |unix_s: i64| -> NaiveDateTime {
-        let utc = DateTime::from_timestamp(unix_s, 0).unwrap().naive_utc();
-        time_zone.from_utc_datetime(&utc).naive_local()
-    };
-    let is_named = |time: NaiveDateTime| {
+fn until_minute_by_minute(
+    named: &Named,
+    time_zone: &TimeZone,
+    duration_s: i64,
+    at: i64,
+) -> Option<i64> {
+    let local = |unix_s: i64| time_zone.to_datetime(Timestamp::from_second(unix_s).unwrap());
+    let is_named = |time: DateTime| {
         named.0.contains(&time.minute())
             && named.1.contains(&time.hour())
-            && named.2.contains(&time.weekday().num_days_from_sunday())
+            && named.2.contains(&time.weekday().to_sunday_zero_offset())
     };
-    let minute = TimeDelta::minutes(1);
+    let minute = 1.minute();
     (at - duration_s + 1..=at)
         .rev()
         .filter(|begin| begin % 60 == 0)
@@ -45,8 +48,8 @@ fn until_minute_by_minute(named: &Named, time_zone: Tz, duration_s: i64, at: i64
 
 fn named() -> impl Strategy<Value = Named> {
     use proptest::collection::btree_set;
-    let hours = prop_oneof![btree_set(0_u32..5, 1..3), btree_set(0_u32..24, 1..24)];
-    (btree_set(0_u32..60, 1..4), hours, btree_set(0_u32..7, 1..8))
+    let hours = prop_oneof![btree_set(0_i8..5, 1..3), btree_set(0_i8..24, 1..24)];
+    (btree_set(0_i8..60, 1..4), hours, btree_set(0_i8..7, 1..8))
 }
 
 proptest! {
@@ -73,7 +76,7 @@ proptest! {
         let at = utc(change) as i64 + beside;
         let floor = floor(&expression(&named), time_zone, duration as f64);
         prop_assert_eq!(floor.check(), Ok(()));
-        let expected = until_minute_by_minute(&named, time_zone.parse().unwrap(), duration, at);
+        let expected = until_minute_by_minute(&named, &zone::find(time_zone).unwrap(), duration, at);
         prop_assert_eq!(floor.until_s(at as f64), expected.map(|until| until as f64));
     }
 

@@ -121,6 +121,7 @@ fn what_cannot_hold_is_refused_with_its_value_and_what_to_write() {
 fn a_time_or_a_floor_that_cannot_be_never_holds() {
     let always = floor("* * * * *", "Europe/Berlin", 60.0);
     assert!(always.until_s(0.0).is_some());
+    assert!(always.until_s(END_OF_TIME_S - 1.0).is_some());
     for at_s in [
         -1.0,
         -1e300,
@@ -129,6 +130,7 @@ fn a_time_or_a_floor_that_cannot_be_never_holds() {
         f64::INFINITY,
         f64::NEG_INFINITY,
         f64::NAN,
+        END_OF_TIME_S,
     ] {
         assert_eq!(always.until_s(at_s), None, "{at_s}");
     }
