@@ -10,6 +10,7 @@ mod kamscale;
 mod outcome;
 mod random;
 pub mod report;
+pub mod rivals;
 mod run;
 mod scale;
 mod scaler;
