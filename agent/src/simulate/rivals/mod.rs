@@ -11,6 +11,8 @@ mod hpa;
 mod jitsi;
 mod optimum;
 mod period;
+#[cfg(test)]
+mod played;
 mod pool;
 mod talk;
 mod target_tracking;
