@@ -12,6 +12,9 @@ use super::traffic::{Shape, Traffic};
 /// No more members than this are tried for one call.
 pub(super) const MAX_TRIES: usize = 8;
 
+/// The longest scenario.
+const MAX_DURATION_S: f64 = 366.0 * 86_400.0;
+
 /// How a balancer chooses among the members that take calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placement {
@@ -205,8 +208,8 @@ impl Scenario {
 
     /// Whether it can be run.
     pub fn check(&self) -> Result<(), ScenarioError> {
-        let problem = if !(self.duration_s > 0.0 && self.duration_s.is_finite()) {
-            "it must last longer than 0 s"
+        let problem = if !(self.duration_s > 0.0 && self.duration_s <= MAX_DURATION_S) {
+            "it must last longer than 0 s, and at most a year"
         } else if !(self.hold_s > 0.0 && self.hold_s.is_finite()) {
             "hold_s must be more than 0"
         } else if self.capacity_calls == 0 {

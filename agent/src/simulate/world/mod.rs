@@ -23,6 +23,8 @@ use super::wheel::{Moment, Wheel};
 
 /// Seconds between two points of the course.
 const POINT_S: f64 = 60.0;
+/// No scaler looks more often: one that says 0 would never let time go on.
+const LEAST_INTERVAL_S: f64 = 1.0;
 
 /// What can happen, apart from first attempts, which come from their own stream.
 #[derive(Debug, Clone, Copy)]
@@ -180,7 +182,7 @@ impl<'a> World<'a> {
         self.wheel.push(at, event.rank(), event);
     }
 
-    /// Runs to the scenario's end; tells the share that is done at every point.
+    /// Runs to the scenario's end; tells the share that is done at every point and at the end.
     pub(super) fn run(&mut self, scaler: &mut dyn Scaler, progress: &mut dyn FnMut(f64)) {
         let end = Moment::from_s(self.scenario.duration_s);
         loop {
@@ -202,6 +204,7 @@ impl<'a> World<'a> {
             }
         }
         self.now = end;
+        progress(1.0);
     }
 
     fn happen(&mut self, event: Event, scaler: &mut dyn Scaler) {
@@ -232,7 +235,7 @@ impl<'a> World<'a> {
 
     /// The scaler looks and orders.
     fn look(&mut self, number: u32, scaler: &mut dyn Scaler) {
-        let interval_s = scaler.interval_s();
+        let interval_s = scaler.interval_s().max(LEAST_INTERVAL_S);
         let metrics = self.now >= self.blackout_until;
         if metrics {
             self.readable = (self.record.started, self.record.refused);

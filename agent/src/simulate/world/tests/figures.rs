@@ -154,3 +154,25 @@ fn progress_grows_to_the_whole() {
     assert!(shares.is_sorted());
     assert_eq!(shares.last(), Some(&1.0));
 }
+
+#[test]
+fn a_scaler_that_wants_to_look_all_the_time_looks_every_second() {
+    struct Hasty(u32);
+    impl Scaler for Hasty {
+        fn name(&self) -> &str {
+            "hasty"
+        }
+
+        fn interval_s(&self) -> f64 {
+            0.0
+        }
+
+        fn decide(&mut self, _: &View<'_>) -> Decision {
+            self.0 += 1;
+            Decision::default()
+        }
+    }
+    let mut hasty = Hasty(0);
+    run(&hour(), &mut hasty, 1, &mut |_| {}).unwrap();
+    assert_eq!(hasty.0, 3601);
+}
