@@ -94,9 +94,7 @@ impl Kamscale {
             };
             seen.calls = view.metrics.then_some(member.calls);
             seen.capacity = view.capacity_calls;
-            seen.age_s = member
-                .active_s
-                .map_or(0.0, |active_s| view.now_s - active_s);
+            seen.age_s = view.now_s - member.active_s.unwrap_or(member.ordered_s);
         }
     }
 
@@ -211,7 +209,7 @@ mod tests {
         let expected = [
             ("m0", Phase::Active, Some(7), 600.0),
             ("m2", Phase::Active, Some(4), 600.0),
-            ("m5", Phase::Booting, Some(0), 0.0),
+            ("m5", Phase::Booting, Some(0), 700.0),
         ];
         assert_eq!(seen, expected);
         let observation = &kamscale.observation;
