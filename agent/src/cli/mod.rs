@@ -1,6 +1,6 @@
 //! The command line `kamscale`: asks the agent and prints the answer.
 //!
-//! It holds no state and decides nothing; everything goes through the agent's API.
+//! It holds no state and decides nothing; all but `check` and `simulate` goes through the agent's API.
 
 mod causes;
 mod client;
@@ -8,6 +8,7 @@ mod explain;
 mod plans;
 mod pools;
 mod show;
+mod simulate;
 mod table;
 mod top;
 
@@ -79,6 +80,8 @@ enum Command {
         #[arg(long, default_value_t = 20)]
         limit: usize,
     },
+    /// Compare policies in a simulation; needs no agent
+    Simulate(Box<simulate::SimulateArguments>),
     /// Check a configuration and say what it means
     Check {
         /// The file
@@ -171,6 +174,7 @@ pub async fn run(cli: Cli) -> Result<String, Failure> {
     let client = Client::new(&cli.socket);
     let (value, text) = match cli.command {
         Command::Check { config } => check(&config)?,
+        Command::Simulate(arguments) => simulate::simulate(&arguments)?,
         Command::Status => {
             let value = client.get("/api/v1/status").await?;
             let text = show::status(&value);

@@ -69,11 +69,16 @@ impl Frame {
     pub(super) fn clock(&self, t_s: f64) -> String {
         let at_s = self.starts_at_s + t_s;
         let clock = words::clock(at_s);
-        if self.duration_s > DAY_S * 1.5 {
+        if self.shows_days() {
             format!("day {:.0} {clock}", (at_s / DAY_S).floor() + 1.0)
         } else {
             clock
         }
+    }
+
+    /// A night through needs no numbers of days.
+    fn shows_days(&self) -> bool {
+        self.duration_s > DAY_S * 1.5
     }
 
     /// Moments and labels of the ticks.
@@ -101,7 +106,7 @@ impl Frame {
         if midnight && ends_here && step_s < DAY_S {
             return "24:00".into();
         }
-        if midnight && (day > 0.0 || step_s >= DAY_S) {
+        if step_s >= DAY_S || (midnight && day > 0.0 && self.shows_days()) {
             return format!("day {:.0}", day + 1.0);
         }
         words::clock(at_s)

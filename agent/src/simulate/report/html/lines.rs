@@ -19,7 +19,7 @@ pub(super) fn svg(course: &Course, frame: &Frame, scales: &Scales) -> String {
         gaps(points, frame, at),
         steps(points, frame, |point| at(point.capacity_calls), false),
         line(points, frame, |point| at(point.demand_calls)),
-        value_axis(CALLS, scales.calls, 4.0, "calls"),
+        value_axis(CALLS, scales.calls, 4.6, "calls"),
         beyond(points, scales),
     )
 }
