@@ -51,12 +51,13 @@ pub struct Scale {
     pub decide_us: f64,
 }
 
-/// The hour of every pool: 60 % load, then a third more for 20 minutes.
+/// The hour of every pool: 60 % load, then twice as many callers for 20 minutes.
 fn hour() -> Option<Scenario> {
     let mut scenario = Scenario::named("steady")?;
     let capacity = f64::from(POOL_MEMBERS * scenario.capacity_calls);
     scenario.name = "scale".into();
-    scenario.title = "One pool of many: 60 % load, then a third more for 20 minutes".into();
+    scenario.title =
+        "One pool of many: 60 % load, then twice as many callers for 20 minutes".into();
     scenario.duration_s = 3600.0;
     scenario.traffic = Traffic::of(Shape::Constant {
         per_s: 0.6 * capacity / scenario.hold_s,
@@ -64,7 +65,7 @@ fn hour() -> Option<Scenario> {
     scenario.traffic.spikes.push(Spike {
         from_s: 1200.0,
         until_s: 2400.0,
-        factor: 4.0 / 3.0,
+        factor: 2.0,
         add_per_s: 0.0,
     });
     scenario.start_members = POOL_MEMBERS;
