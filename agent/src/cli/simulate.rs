@@ -39,6 +39,9 @@ Examples:
   kamscale simulate --trace calls.csv --hold-s 180 --capacity 100 --html report.html
   kamscale simulate diurnal --config /etc/kamscale/agent.toml --pool conference";
 
+/// What `--list` and `--scale` have no use for.
+const OTHERS: [&str; 6] = ["scenarios", "policy", "config", "trace", "seeds", "html"];
+
 /// What to simulate.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
@@ -74,10 +77,10 @@ pub(super) struct SimulateArguments {
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// List scenarios and policies
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = OTHERS)]
     list: bool,
     /// Show how simulation and plan grow with the number of members
-    #[arg(long, conflicts_with_all = ["scenarios", "policy", "config", "trace", "seeds", "html", "list"])]
+    #[arg(long, conflicts_with_all = OTHERS, conflicts_with = "list")]
     scale: bool,
 }
 

@@ -83,6 +83,7 @@ fn arguments_that_contradict_each_other_are_refused() {
     ] {
         assert!(arguments(line).is_err(), "{line}");
     }
+    assert!(arguments("--list --json").unwrap().list);
     assert_eq!(arguments("").unwrap().seeds(), [1, 2, 3]);
     assert_eq!(arguments("--seeds 2").unwrap().seeds(), [1, 2]);
     assert_eq!(arguments("--seed 9").unwrap().seeds(), [9]);
@@ -188,4 +189,29 @@ fn a_bad_trace_and_a_report_that_cannot_be_written_are_told_before_anything_runs
         failure.message.contains("name another file with --html"),
         "{failure:?}"
     );
+}
+
+#[test]
+fn growth_is_shown_with_units() {
+    let size = crate::simulate::Scale {
+        pools: 10,
+        members: 1_000,
+        peak_members: 1_100,
+        simulated_s: 3_600.0,
+        calls: 320_000,
+        lost_calls: 0,
+        events: 700_000,
+        decisions: 3_610,
+        threads: 2,
+        wall_s: 0.25,
+        events_per_s: 2.8e6,
+        decide_s: 0.02,
+        decide_us: 5.54,
+    };
+    let expected = "\
+Pools of 100 members live 3600 s each, on at most 2 threads.
+MEMBERS  POOLS  CALLS   LOST  EVENTS  DECISIONS  WALL    EVENTS/S      PER DECISION
+1000     10     320000  0     700000  3610       0.25 s  2.80 million  5.5 us
+";
+    assert_eq!(growth::text(&[size]), expected);
 }

@@ -121,6 +121,7 @@ fn the_verdict_names_both_sides_honestly() {
         verdict((0, 0), (0, 0)),
         "Kamscale took all 81,204 calls and cut none; jitsi did as well."
     );
+    assert!(verdict((50_000, 0), (50_000, 0)).ends_with("jitsi and talk did as well."));
     assert_eq!(
         verdict((30, 2), (7, 1)),
         "Kamscale lost 30 of 81,204 calls and cut 2; jitsi did better: it lost 7 and cut 1."
@@ -211,4 +212,33 @@ fn a_run_without_points_is_drawn_too() {
     empty.points = Vec::<Point>::new();
     empty.duration_s = 0.0;
     assert!(report(vec![empty]).html().contains("<figure"));
+}
+
+#[test]
+fn the_axis_tells_hours_and_days_as_people_write_them() {
+    let hours = |duration_h: f64, from_h: f64| {
+        let mut run = outcome("kamscale", 1, 0, 0, 1.0);
+        run.duration_s = duration_h * 3_600.0;
+        let mut report = report(vec![run]);
+        report.scenarios[0].about.starts_at_s = from_h * 3_600.0;
+        let page = report.html();
+        let labels = page.split("<g class=\"hours\">").nth(1).unwrap();
+        let labels = labels.split("</g>").next().unwrap().split("</text>");
+        let labels: Vec<String> = labels
+            .filter_map(|label| label.rsplit('>').next())
+            .map(str::to_owned)
+            .collect();
+        labels.join(" ").trim().to_owned()
+    };
+    assert_eq!(
+        hours(24.0, 0.0),
+        "00:00 03:00 06:00 09:00 12:00 15:00 18:00 21:00 24:00"
+    );
+    assert_eq!(hours(1.0, 8.25), "08:20 08:30 08:40 08:50 09:00 09:10");
+    assert_eq!(
+        hours(8.0, 20.0),
+        "20:00 21:00 22:00 23:00 00:00 01:00 02:00 03:00 04:00"
+    );
+    assert_eq!(hours(72.0, 8.0), "12:00 day 2 12:00 day 3 12:00 day 4");
+    assert_eq!(hours(24.0 * 31.0, 0.0), "day 1 day 8 day 15 day 22 day 29");
 }

@@ -98,12 +98,25 @@ pub(super) fn verdict(drawn: &[&Outcome]) -> String {
         std::cmp::Ordering::Greater => {
             format!("the best rival, {name}, {}", harm_in_words(&rival.figures))
         }
-        std::cmp::Ordering::Equal => format!("{name} did as well"),
+        std::cmp::Ordering::Equal => {
+            let equals = rivals.iter().filter(|run| harm(&run.figures) == ours);
+            let names: Vec<&str> = equals.map(|run| display(&run.policy)).collect();
+            format!("{} did as well", listed(&names))
+        }
         std::cmp::Ordering::Less => {
             format!("{name} did better: it {}", harm_in_words(&rival.figures))
         }
     };
     format!("{own_did}; {second}.")
+}
+
+/// As `a, b and c`.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
 }
 
 /// What it cost, and which day is drawn.

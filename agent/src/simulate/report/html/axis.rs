@@ -184,7 +184,7 @@ pub(super) fn value_axis(band: Band, most: f64, most_steps: f64, name: &str) -> 
             "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
             LEFT - 6.0,
             y + 3.6,
-            words::whole(value)
+            short(value)
         );
         value += step;
     }
@@ -194,6 +194,15 @@ pub(super) fn value_axis(band: Band, most: f64, most_steps: f64, name: &str) -> 
         LEFT + 5.0,
         band.top + 10.5
     )
+}
+
+/// A tick's value in as much room as there is.
+fn short(value: f64) -> String {
+    match value {
+        v if v >= 1e6 => format!("{} M", v / 1e6),
+        v if v >= 1e4 => format!("{} k", v / 1e3),
+        v => words::whole(v),
+    }
 }
 
 /// The smallest of 1, 2 or 5 times a power of ten that makes at most so many steps. All values are
