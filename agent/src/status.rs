@@ -29,6 +29,10 @@ pub struct Status {
     pub features: Vec<FeatureStatus>,
     /// Pools by name.
     pub pools: BTreeMap<String, PoolStatus>,
+    /// Stacks by name; their members are all machines, as `POOL/NAME`, but `want` and the limits
+    /// count stacks.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stacks: BTreeMap<String, PoolStatus>,
 }
 
 /// Kamailio as it was seen.
@@ -75,11 +79,14 @@ pub struct FeatureStatus {
 /// Decisions by action, and by the cause of the decision.
 pub type DecisionCounts = BTreeMap<String, BTreeMap<String, u64>>;
 
-/// One pool.
+/// One pool or stack.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PoolStatus {
     /// on, out_only, advise, paused: what holds now.
     pub mode: String,
+    /// The stack that it belongs to; that is scaled, not the pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<String>,
     /// Since when an operator has paused it, in unix seconds; the configured mode waits meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused_since_s: Option<f64>,

@@ -59,7 +59,13 @@ pub(super) async fn plan(
             (value, text)
         }
         None => {
-            let value = client.get("/api/v1/pools").await?;
+            let mut value = client.get("/api/v1/pools").await?;
+            let stacks = client.get("/api/v1/stacks").await?;
+            if let (Value::Object(all), Value::Object(stacks)) = (&mut value, stacks) {
+                // What is a part of a stack is not decided about.
+                all.retain(|_, pool| pool["stack"].is_null());
+                all.extend(stacks);
+            }
             let text = all(&value);
             (value, text)
         }

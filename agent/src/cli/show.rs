@@ -53,6 +53,10 @@ pub(super) fn status(value: &Value) -> String {
     }
     text.push('\n');
     text.push_str(&pool_table(&status.pools));
+    if !status.stacks.is_empty() {
+        let stacks = pool_table(&status.stacks).replacen("POOL", "STACK", 1);
+        let _ = write!(text, "\n{stacks}");
+    }
     text
 }
 
@@ -74,9 +78,10 @@ pub(super) fn pool_table(pools: &BTreeMap<String, PoolStatus>) -> String {
             .filter(|member| member.state == "active")
             .count();
         let max = pool.max.map_or("-".into(), |max| max.to_string());
-        let mode = match pool.paused_since_s {
-            Some(_) => "paused by an operator",
-            None => &pool.mode,
+        let mode = match (&pool.paused_since_s, &pool.stack) {
+            (Some(_), _) => "paused by an operator",
+            (None, Some(stack)) => &format!("by stack {stack}"),
+            (None, None) => &pool.mode,
         };
         rows.push(columns([
             name,

@@ -2,6 +2,7 @@
 
 mod members;
 mod policy;
+mod stacks;
 
 use kamscale_shm::limits;
 use kamscale_shm::spec::is_name;
@@ -10,6 +11,7 @@ use super::{Config, Decider, Listen, PoolConfig};
 use crate::plan::{Mode, Policy};
 use members::{check_local, check_members};
 use policy::{check_policy, check_signals_written};
+use stacks::{check_stack, check_stacked_pool};
 
 /// What is wrong, and at which key.
 #[derive(Debug)]
@@ -79,38 +81,32 @@ pub(super) fn check(config: &Config) -> Checked {
     for text in agent.listen.values() {
         Listen::parse(text).map_err(|problem| at.fault("listen", problem))?;
     }
+    for (name, stack) in &config.stacks {
+        check_stack(config, name, stack)?;
+    }
     for (name, pool) in &config.pools {
         At(&["pools"]).need(name, is_name(name), NAME_RULE)?;
-        check_pool(name, pool)?;
+        check_pool(config, name, pool)?;
     }
     Ok(())
 }
 
 const NAME_RULE: &str = "a name has 1 to 63 of A-Z a-z 0-9 _ . -";
 
-fn check_pool(name: &str, pool: &PoolConfig) -> Checked {
+fn check_pool(config: &Config, name: &str, pool: &PoolConfig) -> Checked {
     let path = ["pools", name];
     let at = At(&path);
     if let Some(feature) = &pool.feature {
         at.need("feature", is_name(feature), NAME_RULE)?;
     }
-    let scales = matches!(pool.mode(), Mode::On | Mode::OutOnly);
-    at.need(
-        "mode",
-        !scales || pool.has_actuator(),
-        "nothing here can make members; add a `local` section, or write mode = \"paused\"",
-    )?;
-    at.need(
-        "max",
-        pool.max.is_some() || !pool.has_actuator(),
-        "missing; an elastic pool needs an upper limit, as max = 4",
-    )?;
-    at.need(
-        "max",
-        pool.max.is_none_or(|max| max as usize <= limits::MAX_MEMBERS),
-        format!("a table has at most {} members", limits::MAX_MEMBERS),
-    )?;
-    check_minimum(&at, pool)?;
+    let mut most = pool.max.unwrap_or(0);
+    if let Some((stack, section)) = config.stack_of(name) {
+        check_stacked_pool(&at, pool, stack)?;
+        let count = section.pools.get(name).copied().unwrap_or(0);
+        most = section.max.unwrap_or(0).saturating_mul(count);
+    } else {
+        check_alone(&at, pool)?;
+    }
     check_policy(&path, &pool.policy(name))?;
     at.need(
         "hash_bits",
@@ -128,16 +124,44 @@ fn check_pool(name: &str, pool: &PoolConfig) -> Checked {
     )?;
     check_signals_written(&path, &pool.signals)?;
     if let Some(local) = &pool.local {
-        check_local(name, pool, local)?;
+        check_local(name, most as usize, local)?;
     }
     check_members(name, pool)
 }
 
-/// The minimum as it was written, before the policy bends it below the maximum.
-fn check_minimum(at: &At<'_>, pool: &PoolConfig) -> Checked {
-    let max = pool.max.unwrap_or(u32::MAX);
+/// A pool that is scaled by itself, or by nobody.
+fn check_alone(at: &At<'_>, pool: &PoolConfig) -> Checked {
+    let scales = matches!(pool.mode(), Mode::On | Mode::OutOnly);
+    at.need(
+        "mode",
+        !scales || pool.has_actuator(),
+        "nothing here can make members; add a `local` section, or write mode = \"paused\"",
+    )?;
+    for (index, signal) in pool.signals.iter().enumerate() {
+        let place = index.to_string();
+        let path = [at.0, &["signals", &place]].concat();
+        let why = "only signals in a [stacks.NAME] section are of a pool; leave it out";
+        At(&path).need("of", signal.of.is_none(), why)?;
+    }
+    at.need(
+        "max",
+        pool.max
+            .is_none_or(|max| max as usize <= limits::MAX_MEMBERS),
+        format!("a table has at most {} members", limits::MAX_MEMBERS),
+    )?;
+    check_size(at, pool.min, pool.max, pool.has_actuator())
+}
+
+/// The limits as they were written, before the policy bends the minimum below the maximum.
+fn check_size(at: &At<'_>, min: Option<u32>, max: Option<u32>, elastic: bool) -> Checked {
+    at.need(
+        "max",
+        max.is_some() || !elastic,
+        "missing; what is elastic needs an upper limit, as max = 4",
+    )?;
+    let max = max.unwrap_or(u32::MAX);
     at.need("max", max > 0, "must be 1 or more")?;
-    match pool.min {
+    match min {
         Some(min) => at.need(
             "min",
             min <= max,
@@ -147,14 +171,14 @@ fn check_minimum(at: &At<'_>, pool: &PoolConfig) -> Checked {
             let default = Policy::default().min;
             at.need(
                 "max",
-                !pool.has_actuator() || default <= max,
+                !elastic || default <= max,
                 format!("max {max} is below the default min = {default}; write min = {max}, too"),
             )?;
         }
     }
     at.need(
         "min",
-        pool.min != Some(0) || !pool.has_actuator(),
-        "must be 1 or more: an empty pool shows no load and would never grow again",
+        min != Some(0) || !elastic,
+        "must be 1 or more: what is empty shows no load and would never grow again",
     )
 }

@@ -19,7 +19,14 @@ pub fn describe(config: &Config) -> String {
         agent.listen.values().join(" and "),
     );
     for (name, pool) in &config.pools {
-        let _ = writeln!(text, "{}", describe_pool(name, pool));
+        let _ = writeln!(text, "{}", describe_pool(config, name, pool));
+    }
+    for (name, stack) in &config.stacks {
+        let machines = stack.pools.iter();
+        let machines: Vec<String> = machines.map(|(pool, n)| format!("{n} {pool}")).collect();
+        let policy = stack.policy(name, &config.pools);
+        let what = format!("stacks of {}", machines.join(" and "));
+        let _ = writeln!(text, "Stack {name}: {}", describe_policy(&policy, &what));
     }
     if config.pools.is_empty() {
         text.push_str("There are no pools: add a [pools.NAME] section.\n");
@@ -27,8 +34,15 @@ pub fn describe(config: &Config) -> String {
     text
 }
 
-fn describe_pool(name: &str, pool: &PoolConfig) -> String {
+fn describe_pool(config: &Config, name: &str, pool: &PoolConfig) -> String {
     let policy = pool.policy(name);
+    if let Some((stack, section)) = config.stack_of(name) {
+        let count = section.pools.get(name).copied().unwrap_or(0);
+        return format!(
+            "Pool {name}: {count} members of {} calls in each stack {stack}.",
+            policy.capacity_calls
+        );
+    }
     if !pool.has_actuator() {
         let fixed = pool.members.len();
         return format!("Pool {name}: paused, nobody scales it; {fixed} fixed members.");

@@ -10,6 +10,7 @@ mod keys;
 mod local;
 mod locate;
 mod pool;
+mod stack;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ pub use describe::describe;
 pub use keys::{FloorConfig, SignalConfig, TargetConfig};
 pub use local::{LocalConfig, StopSignal};
 pub use pool::{FixedMember, MemberTemplate, PoolConfig};
+pub use stack::StackConfig;
 
 /// Everything in agent.toml.
 #[derive(Debug, Clone, Deserialize)]
@@ -33,6 +35,9 @@ pub struct Config {
     /// Pools by name.
     #[serde(default)]
     pub pools: BTreeMap<String, PoolConfig>,
+    /// Stacks by name: pools whose machines come and go together.
+    #[serde(default)]
+    pub stacks: BTreeMap<String, StackConfig>,
 }
 
 /// Section `[agent]`.

@@ -1,5 +1,7 @@
 //! Tests of the configuration: what is refused, and how the error reads.
 
+mod stacks;
+
 use std::path::Path;
 
 use super::*;
@@ -86,7 +88,7 @@ fn rules_between_values_name_key_line_and_remedy() {
         (
             "max = 4",
             "",
-            "agent.toml:2: pools.conference.max: missing; an elastic pool needs",
+            "agent.toml:2: pools.conference.max: missing; what is elastic needs",
         ),
         (
             "max = 4",
@@ -267,12 +269,14 @@ fn the_example_is_valid_and_names_every_key() {
     let sections = [
         "agent",
         "pools.x",
+        "stacks.x",
         "pools.x.member",
         "pools.x.local",
         "pools.x.members.0",
         "pools.x.signals.0",
         "pools.x.floors.0",
     ];
+    assert!(config.stacks.contains_key("platform"));
     for section in sections {
         let header = match section.strip_suffix(".0") {
             Some(list) => format!("[[{list}]]"),

@@ -25,6 +25,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/readyz", get(readyz))
         .route("/api/v1/status", get(status))
         .route("/api/v1/pools", get(pools))
+        .route("/api/v1/stacks", get(stacks))
         .route("/api/v1/pools/{name}", get(pool))
         .route("/api/v1/pools/{name}/plan", get(plan))
         .route("/api/v1/pools/{name}/{action}", post(pool_action))
@@ -78,16 +79,21 @@ async fn pools(State(shared): State<Shared>) -> Response {
     Json(&shared.status().pools).into_response()
 }
 
+async fn stacks(State(shared): State<Shared>) -> Response {
+    Json(&shared.status().stacks).into_response()
+}
+
 async fn pool(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
     let status = shared.status();
-    match status.pools.get(&name) {
+    match status.pools.get(&name).or(status.stacks.get(&name)) {
         Some(pool) => Json(pool).into_response(),
         None => no_pool(&status, &name),
     }
 }
 
 fn no_pool(status: &Status, name: &str) -> Response {
-    let names: Vec<&str> = status.pools.keys().map(String::as_str).collect();
+    let names = status.pools.keys().chain(status.stacks.keys());
+    let names: Vec<&str> = names.map(String::as_str).collect();
     let message = format!(
         "there is no pool {name}; agent.toml has: {}",
         names.join(", ")
@@ -98,8 +104,13 @@ fn no_pool(status: &Status, name: &str) -> Response {
 /// The newest decision, with all that it came from.
 async fn plan(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
     let status = shared.status();
-    if !status.pools.contains_key(&name) {
+    let pool = status.pools.get(&name);
+    if pool.is_none() && !status.stacks.contains_key(&name) {
         return no_pool(&status, &name);
+    }
+    if let Some(stack) = pool.and_then(|pool| pool.stack.as_ref()) {
+        let message = format!("pool {name} is scaled as a part of stack {stack}; ask about that");
+        return error(StatusCode::CONFLICT, "conflict", message);
     }
     match shared.journal.newest_decision(&name) {
         Some(decision) => Json(decision.as_ref()).into_response(),

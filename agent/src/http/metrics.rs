@@ -75,6 +75,9 @@ fn render(status: &Status) -> Result<String, std::fmt::Error> {
     for (name, pool) in &status.pools {
         pools.set(name, pool);
     }
+    for (name, stack) in &status.stacks {
+        pools.set_decided(name, stack);
+    }
     let mut text = String::new();
     encode(&mut text, &registry)?;
     Ok(text)
@@ -189,7 +192,7 @@ impl PoolMetrics {
         if let Some(load) = pool.load {
             self.load.get_or_create(&label).set(load);
         }
-        self.desired.get_or_create(&label).set(pool.want.into());
+        self.set_decided(name, pool);
         self.calls
             .get_or_create(&label)
             .set(i64::try_from(pool.calls).unwrap_or(i64::MAX));
@@ -209,18 +212,6 @@ impl PoolMetrics {
                 .get_or_create(&label)
                 .set(i64::try_from(count).unwrap_or(i64::MAX));
         }
-        let paused = i64::from(pool.paused_since_s.is_some());
-        self.paused.get_or_create(&label).set(paused);
-        for (action, reasons) in &pool.decisions {
-            for (reason, count) in reasons {
-                let label = PoolDecision {
-                    pool: name.into(),
-                    action: action.clone(),
-                    reason: reason.clone(),
-                };
-                self.decisions.get_or_create(&label).inc_by(*count);
-            }
-        }
         for (member, status) in &pool.members {
             let label = Member {
                 pool: name.into(),
@@ -232,6 +223,24 @@ impl PoolMetrics {
             self.member_failures
                 .get_or_create(&label)
                 .inc_by(status.failures);
+        }
+    }
+
+    /// What was decided about a pool or stack. Calls and members of a stack are those of its pools.
+    fn set_decided(&self, name: &str, pool: &PoolStatus) {
+        let label = Pool { pool: name.into() };
+        self.desired.get_or_create(&label).set(pool.want.into());
+        let paused = i64::from(pool.paused_since_s.is_some());
+        self.paused.get_or_create(&label).set(paused);
+        for (action, reasons) in &pool.decisions {
+            for (reason, count) in reasons {
+                let label = PoolDecision {
+                    pool: name.into(),
+                    action: action.clone(),
+                    reason: reason.clone(),
+                };
+                self.decisions.get_or_create(&label).inc_by(*count);
+            }
         }
     }
 }

@@ -70,9 +70,9 @@ impl Counts {
         self.pools.get(pool).map(|counts| &counts.refused_rate)
     }
 
-    /// Whether the demand of another pool collapsed within the last two minutes.
-    pub fn others_fell(&self, pool: &str) -> bool {
-        let mut others = self.pools.iter().filter(|(name, _)| *name != pool);
+    /// Whether the demand of another pool than these collapsed within the last two minutes.
+    pub fn others_fell(&self, pools: &[String]) -> bool {
+        let mut others = self.pools.iter().filter(|(name, _)| !pools.contains(name));
         others.any(|(_, counts)| counts.falls.fell())
     }
 }
@@ -169,7 +169,8 @@ mod tests {
                 ("queue".to_owned(), reading(&[], queue, 0)),
             ];
             counts.add(1, readings, now_s);
-            (counts.others_fell("ccp"), counts.others_fell("queue"))
+            let fell = |pool: &str| counts.others_fell(&[pool.to_owned()]);
+            (fell("ccp"), fell("queue"))
         };
         assert_eq!(round(100, 5, 0.0), (false, false));
         assert_eq!(round(41, 1, 10.0), (false, false), "not enough");

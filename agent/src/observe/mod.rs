@@ -3,6 +3,7 @@
 mod counts;
 mod pushed;
 mod rates;
+mod stack;
 
 use std::collections::HashMap;
 
@@ -15,6 +16,7 @@ use crate::state::{Member, Origin, PoolState, Stage};
 pub use counts::{Counts, Reading};
 pub use pushed::Pushed;
 pub use rates::{Rate, Rates};
+pub use stack::{Machine, machines_of, observe_stack, unit_of};
 
 /// What was seen in one round.
 #[derive(Debug)]
@@ -210,6 +212,7 @@ mod tests {
             since_s: 0.0,
             active_since_s: None,
             handle: Handle::Manual,
+            stack: None,
         }
     }
 

@@ -1,57 +1,33 @@
-//! Act: carries out plans and takes in what came of it. It makes no choices of its own except
-//! names and addresses.
+//! Act: carries out plans and takes in what came of it. It makes no choices of its own.
 
 use super::Agent;
 use super::tasks::{Outcome, Result};
 use crate::actuator::{Handle, Order};
 use crate::journal::Event;
 use crate::plan::{Action, Plan};
-use crate::state::{Member, Origin, Stage};
+use crate::state::Stage;
 
 /// A member that dies so soon after it was ready has failed to start, in effect.
 const EARLY_DEATH_S: f64 = 60.0;
 
 impl Agent {
-    /// Carries out the plan of one pool.
-    pub(super) fn act(&mut self, pool: &str, plan: &Plan, now_s: f64) {
+    /// Carries out the plan of one pool or stack.
+    pub(super) fn act(&mut self, subject: &str, plan: &Plan, now_s: f64) {
         for action in &plan.actions {
-            match action {
+            let (unit, stage, event) = match action {
                 Action::Boot { count } => {
                     for _ in 0..*count {
-                        self.boot(pool, now_s);
+                        self.boot(subject, now_s);
                     }
+                    continue;
                 }
-                Action::TakeBack { member } => {
-                    self.enter(
-                        pool,
-                        member,
-                        Stage::Active,
-                        "member_taken_back",
-                        &plan.reason,
-                        now_s,
-                    );
-                }
-                Action::Drain { member } => {
-                    self.enter(
-                        pool,
-                        member,
-                        Stage::Draining,
-                        "member_draining",
-                        &plan.reason,
-                        now_s,
-                    );
-                }
-                Action::Remove { member } => {
-                    self.enter(
-                        pool,
-                        member,
-                        Stage::Stopping,
-                        "member_removed",
-                        &plan.reason,
-                        now_s,
-                    );
-                }
-                Action::Hold => {}
+                Action::TakeBack { member } => (member, Stage::Active, "member_taken_back"),
+                Action::Drain { member } => (member, Stage::Draining, "member_draining"),
+                Action::Remove { member } => (member, Stage::Stopping, "member_removed"),
+                Action::Hold => continue,
+            };
+            for (pool, member) in self.machines(subject, unit) {
+                self.enter(&pool, &member, stage, event, &plan.reason, now_s);
             }
         }
     }
@@ -81,70 +57,6 @@ impl Agent {
         self.journal.record(event);
     }
 
-    /// Orders a new member: first noted, then started, so that a crash between loses nothing.
-    fn boot(&mut self, pool: &str, now_s: f64) {
-        let (Some(config), Some(actuator)) =
-            (self.config.pools.get(pool), self.actuators.get(pool))
-        else {
-            return;
-        };
-        let state = self.state.pools.entry(pool.to_owned()).or_default();
-        let taken = |address: &std::net::IpAddr| {
-            state.members.values().any(|member| {
-                matches!(&member.handle, Handle::Process { address: taken, .. } if taken == address)
-            })
-        };
-        let address = actuator
-            .addresses()
-            .iter()
-            .find(|address| !taken(address))
-            .copied();
-        let name = loop {
-            state.next_number += 1;
-            let name = format!("{pool}-{}", state.next_number);
-            if !state.members.contains_key(&name) {
-                break name;
-            }
-        };
-        let order = Order {
-            pool: pool.into(),
-            name: name.clone(),
-            address,
-        };
-        let (Some(address), Some(uri)) = (address, actuator.uri(&order)) else {
-            let creations = self.creations.entry(pool.to_owned()).or_default();
-            creations.failed += 1;
-            creations.quota_reached = true;
-            let why = "no address is free: add some to `addresses` in the pool's `local` section";
-            self.journal
-                .record(Event::new("member_failed").member(pool, &name).reason(why));
-            return;
-        };
-        let member = Member {
-            uri: uri.clone(),
-            capacity_calls: config.member.capacity_calls,
-            weight: config.member.weight,
-            priority: config.member.priority,
-            origin: Origin::Plan,
-            stage: Stage::Booting,
-            since_s: now_s,
-            active_since_s: None,
-            handle: Handle::Process {
-                process: None,
-                address,
-            },
-        };
-        state.members.insert(name.clone(), member);
-        let actuator = actuator.clone();
-        self.save(now_s, false);
-        self.journal.record(
-            Event::new("member_booting")
-                .member(pool, &name)
-                .with("uri", uri),
-        );
-        self.tasks.boot(actuator, order, None);
-    }
-
     /// Takes in what came of a task.
     pub(super) fn settle(&mut self, outcome: Outcome, now_s: f64) {
         let Outcome {
@@ -153,7 +65,8 @@ impl Agent {
             result,
         } = outcome;
         let event = |event: &str| Event::new(event).member(&pool, &name);
-        let creations = self.creations.entry(pool.clone()).or_default();
+        let subject = self.config.subject_of(&pool).to_owned();
+        let creations = self.creations.entry(subject).or_default();
         let known = !matches!(result, Result::Unconfirmed(_));
         if known {
             self.unconfirmed.remove(&(pool.clone(), name.clone()));
@@ -172,12 +85,20 @@ impl Agent {
             }
             Result::Ready => {
                 let boot_s = now_s - member.since_s;
-                creations.booted_s.push(boot_s);
+                let booting = member.stage == Stage::Booting;
+                let stacked = member.stack.is_some();
                 // An operator may have drained it while it was booting.
-                if member.stage == Stage::Booting {
-                    member.enter(Stage::Active, now_s);
+                if booting {
                     self.journal
                         .record(event("member_ready").with("boot_s", boot_s));
+                }
+                if booting && stacked {
+                    self.machine_is_ready(&pool, &name, now_s);
+                    return;
+                }
+                creations.booted_s.push(boot_s);
+                if booting {
+                    member.enter(Stage::Active, now_s);
                     self.journal.record(event("member_active"));
                 }
             }
@@ -187,7 +108,7 @@ impl Agent {
                 let boot_s = now_s - member.since_s;
                 self.journal
                     .record(event("member_failed").reason(why).with("boot_s", boot_s));
-                self.forget(&pool, &name);
+                self.lose(&pool, &name, now_s);
             }
             Result::Stopped => {
                 let stop_s = now_s - member.since_s;
@@ -199,7 +120,18 @@ impl Agent {
         }
     }
 
+    /// Forgets a member that is gone though nobody wanted that: its stack is none without it.
+    pub(super) fn lose(&mut self, pool: &str, name: &str, now_s: f64) {
+        let stack = self
+            .state
+            .member_mut(pool, name)
+            .and_then(|member| member.stack);
+        self.forget(pool, name);
+        self.fail_stack_of(pool, stack, now_s);
+    }
+
     fn forget(&mut self, pool: &str, name: &str) {
+        self.ready.remove(&(pool.to_owned(), name.to_owned()));
         if let Some(state) = self.state.pools.get_mut(pool) {
             state.members.remove(name);
         }
@@ -213,7 +145,9 @@ impl Agent {
                 continue;
             };
             for (name, member) in &state.members {
-                let watched = !matches!(member.stage, Stage::Booting | Stage::Stopping);
+                // A machine that waits for the others of its stack boots no more.
+                let waits = self.ready.contains(&(pool.clone(), name.clone()));
+                let watched = waits || !matches!(member.stage, Stage::Booting | Stage::Stopping);
                 if watched && !actuator.alive(&member.handle) {
                     let lived_s = member.active_since_s.map_or(0.0, |since_s| now_s - since_s);
                     dead.push((pool.clone(), name.clone(), lived_s));
@@ -222,7 +156,8 @@ impl Agent {
         }
         for (pool, name, lived_s) in dead {
             if lived_s < EARLY_DEATH_S {
-                self.creations.entry(pool.clone()).or_default().failed += 1;
+                let subject = self.config.subject_of(&pool).to_owned();
+                self.creations.entry(subject).or_default().failed += 1;
             }
             let why = format!("its process ended by itself after {lived_s:.0} s of service");
             self.journal.record(
@@ -231,7 +166,7 @@ impl Agent {
                     .reason(why)
                     .with("calls", self.seen.calls(&pool, &name)),
             );
-            self.forget(&pool, &name);
+            self.lose(&pool, &name, now_s);
         }
     }
 
@@ -243,7 +178,8 @@ impl Agent {
                 continue;
             };
             for (name, member) in &state.members {
-                if !self.tasks.idle(pool, name, now_s) {
+                let waits = self.ready.contains(&(pool.clone(), name.clone()));
+                if !self.tasks.idle(pool, name, now_s) || waits && member.stage == Stage::Booting {
                     continue;
                 }
                 let address = match member.handle {

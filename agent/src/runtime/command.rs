@@ -124,6 +124,7 @@ impl Agent {
             since_s: now_s,
             active_since_s: Some(now_s),
             handle: Handle::Manual,
+            stack: None,
         };
         state.members.insert(name.clone(), member);
         let event = Event::new("member_active")
@@ -189,9 +190,14 @@ impl Agent {
         if stage == Stage::Stopping {
             return Ok(format!("{pool}/{name} is being stopped already"));
         }
+        let stack = self
+            .state
+            .member_mut(pool, name)
+            .and_then(|member| member.stack);
         if request.now || stage == Stage::Booting {
             let reason = "removed by an operator, at once";
             self.enter(pool, name, Stage::Stopping, "member_removed", reason, now_s);
+            self.fail_stack_of(pool, stack, now_s);
             return Ok(format!(
                 "{pool}/{name} is out of the pool and is being stopped"
             ));
@@ -199,6 +205,7 @@ impl Agent {
         if stage != Stage::Leaving {
             let reason = "an operator removes it when it is empty";
             self.enter(pool, name, Stage::Leaving, "member_draining", reason, now_s);
+            self.fail_stack_of(pool, stack, now_s);
         }
         let calls = self.seen.calls(pool, name);
         let calls = calls.map_or("an unknown number of".into(), |calls| calls.to_string());
@@ -227,7 +234,8 @@ impl Agent {
     }
 
     pub(super) fn no_pool(&self, pool: &str) -> CommandError {
-        let names: Vec<&str> = self.config.pools.keys().map(String::as_str).collect();
+        let names = self.config.pools.keys().chain(self.config.stacks.keys());
+        let names: Vec<&str> = names.map(String::as_str).collect();
         CommandError::NotFound(format!(
             "there is no pool {pool}; agent.toml has: {}",
             names.join(", ")

@@ -1,11 +1,12 @@
-//! Decide: asks the plan about each pool, carries out what it says and puts it on record.
+//! Decide: asks the plan about each pool or stack, carries out what it says and puts it on record.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Agent;
 use crate::decision::{Decision, Input};
-use crate::observe::{Around, observe, rate_signal, read, without_numbers};
-use crate::plan::{Action, Cause, Mode, Policy, Signal, SignalKind};
+use crate::observe::{Around, observe, observe_stack, rate_signal, read, unit_of, without_numbers};
+use crate::plan::{Action, Cause, Memory, Mode, Observation, Policy, Signal, SignalKind};
 
 /// A decision that does nothing, but for another cause than before, is on record at most this often:
 /// a load that trembles around a limit must not fill the disk.
@@ -40,99 +41,163 @@ impl Agent {
         self.counts.add(boot_id, readings, now_s);
     }
 
-    pub(super) fn decide_pool(&mut self, pool: &str, now_s: f64) {
-        let Some(policy) = self.policy(pool) else {
+    /// Decides about one pool or stack.
+    pub(super) fn decide(&mut self, subject: &str, now_s: f64) {
+        let Some(policy) = self.policy(subject) else {
             return;
         };
-        let around = self.around(pool, now_s);
-        let state = self.state.pools.entry(pool.to_owned()).or_default();
+        let around = self.around(subject, now_s);
         let input = Input {
-            observation: observe(pool, state, &self.seen, around, now_s),
+            observation: self.observe(subject, around, now_s),
             policy,
-            memory: std::mem::take(&mut state.memory),
+            memory: std::mem::take(self.memory_mut(subject)),
             now_s,
         };
         let (plan, memory) = input.decide();
-        state.memory = memory;
+        *self.memory_mut(subject) = memory;
         let decision = Arc::new(Decision { input, plan });
-        self.put_on_record(pool, &decision);
-        self.act(pool, &decision.plan, now_s);
-        self.journal.note_decision(pool, decision.clone());
-        self.plans.insert(pool.to_owned(), decision);
+        self.put_on_record(subject, &decision);
+        self.act(subject, &decision.plan, now_s);
+        self.journal.note_decision(subject, decision.clone());
+        self.plans.insert(subject.to_owned(), decision);
+    }
+
+    fn observe(&mut self, subject: &str, around: Around, now_s: f64) -> Observation {
+        if let Some(config) = self.config.stacks.get(subject) {
+            return observe_stack(subject, config, &self.state, &self.seen, around, now_s);
+        }
+        let state = self.state.pools.entry(subject.to_owned()).or_default();
+        observe(subject, state, &self.seen, around, now_s)
+    }
+
+    fn memory_mut(&mut self, subject: &str) -> &mut Memory {
+        let name = subject.to_owned();
+        if self.config.stacks.contains_key(subject) {
+            &mut self.state.stacks.entry(name).or_default().memory
+        } else {
+            &mut self.state.pools.entry(name).or_default().memory
+        }
     }
 
     /// The policy in force: as configured, or paused by an operator.
-    pub(super) fn policy(&self, pool: &str) -> Option<Policy> {
-        let mut policy = self.config.pools.get(pool)?.policy(pool);
-        if self.paused_since_s(pool).is_some() {
+    pub(super) fn policy(&self, subject: &str) -> Option<Policy> {
+        let mut policy = match self.config.stacks.get(subject) {
+            Some(stack) => stack.policy(subject, &self.config.pools),
+            None => self.config.pools.get(subject)?.policy(subject),
+        };
+        if self.paused_since_s(subject).is_some() {
             policy.mode = Mode::Paused;
         }
         Some(policy)
     }
 
-    /// When an operator paused a pool, in unix seconds.
-    pub(super) fn paused_since_s(&self, pool: &str) -> Option<f64> {
-        self.state.pools.get(pool)?.paused_since_s
-    }
-
-    fn around(&mut self, pool: &str, now_s: f64) -> Around {
-        let seen = self.seen.problem.is_none();
-        let waiting = self.unconfirmed.iter().filter(|(name, _)| name == pool);
-        Around {
-            signals: self.signals(pool, now_s),
-            started: self.counts.started(pool).filter(|_| seen),
-            refused: self.counts.refused(pool).filter(|_| seen),
-            others_fell: self.counts.others_fell(pool),
-            unconfirmed_creates: u32::try_from(waiting.count()).unwrap_or(u32::MAX),
-            creations: self.creations.remove(pool).unwrap_or_default(),
-            agent_restarted: self.fresh.remove(pool),
+    /// When an operator paused a pool or stack, in unix seconds.
+    pub(super) fn paused_since_s(&self, subject: &str) -> Option<f64> {
+        match self.state.stacks.get(subject) {
+            Some(stack) => stack.paused_since_s,
+            None => self.state.pools.get(subject)?.paused_since_s,
         }
     }
 
-    fn signals(&self, pool: &str, now_s: f64) -> Vec<Signal> {
-        let config = self.config.pools.get(pool);
-        let feature = config.map_or(pool, |config| config.feature(pool));
+    fn around(&mut self, subject: &str, now_s: f64) -> Around {
+        let pools = match self.config.stacks.get(subject) {
+            Some(stack) => stack.pools.keys().cloned().collect(),
+            None => vec![subject.to_owned()],
+        };
+        let sum = |count: &dyn Fn(&str) -> Option<u64>| {
+            let seen = self.seen.problem.is_none();
+            let counts = pools.iter().map(|pool| count(pool).filter(|_| seen));
+            counts.sum::<Option<u64>>()
+        };
+        let (started, refused) = (
+            sum(&|pool| self.counts.started(pool)),
+            sum(&|pool| self.counts.refused(pool)),
+        );
+        Around {
+            signals: self.signals(subject, &pools, now_s),
+            started,
+            refused,
+            others_fell: self.counts.others_fell(&pools),
+            unconfirmed_creates: self.unconfirmed_of(subject, &pools),
+            creations: self.creations.remove(subject).unwrap_or_default(),
+            agent_restarted: self.fresh.remove(subject),
+        }
+    }
+
+    /// Members, or stacks, of which nobody knows whether they were created.
+    fn unconfirmed_of(&self, subject: &str, pools: &[String]) -> u32 {
+        let waiting = self
+            .unconfirmed
+            .iter()
+            .filter(|(pool, _)| pools.contains(pool));
+        let units: BTreeSet<String> = waiting
+            .filter_map(|(pool, name)| {
+                let member = self.state.pools.get(pool)?.members.get(name)?;
+                Some(unit_of(subject, pool, name, member))
+            })
+            .collect();
+        u32::try_from(units.len()).unwrap_or(u32::MAX)
+    }
+
+    fn signals(&self, subject: &str, pools: &[String], now_s: f64) -> Vec<Signal> {
         // Counters of a Kamailio that gives no sign of life are as old as its last one.
         let snapshot = self.seen.snapshot.as_ref();
         let silent_s = snapshot
             .filter(|_| self.seen.problem.is_some())
             .map_or(0.0, |snapshot| snapshot.heartbeat_age_s);
-        let requests = rate_signal(SignalKind::Requests, self.rates.of(feature), now_s);
-        let refused = self.counts.refused_rate(pool);
-        let refused = rate_signal(SignalKind::Refused, refused, now_s);
-        let counted = requests.into_iter().chain(refused);
-        let counted = counted.map(|signal| Signal {
-            age_s: signal.age_s + silent_s,
-            ..signal
-        });
-        counted.chain(self.pushed.of(pool, now_s)).collect()
+        let mut signals = self.pushed.of(subject, now_s);
+        for pool in pools {
+            let of = (pool != subject).then(|| pool.clone());
+            let config = self.config.pools.get(pool);
+            let feature = config.map_or(pool.as_str(), |config| config.feature(pool));
+            let rates = [
+                (SignalKind::Requests, self.rates.of(feature)),
+                (SignalKind::Refused, self.counts.refused_rate(pool)),
+            ];
+            let counted = rates
+                .into_iter()
+                .filter_map(|(kind, rate)| rate_signal(kind, rate, now_s));
+            signals.extend(counted.map(|signal| Signal {
+                of: of.clone(),
+                age_s: signal.age_s + silent_s,
+                ..signal
+            }));
+            if of.is_some() {
+                let brought = self.pushed.of(pool, now_s).into_iter();
+                signals.extend(brought.map(|signal| Signal {
+                    of: of.clone(),
+                    ..signal
+                }));
+            }
+        }
+        signals
     }
 
     /// Counts a decision; it is put on record when it does something, or when an advice, the cause
     /// or the reason (its numbers aside) is another one.
-    fn put_on_record(&mut self, pool: &str, decision: &Decision) {
+    fn put_on_record(&mut self, subject: &str, decision: &Decision) {
         let (plan, at_s) = (&decision.plan, decision.input.now_s);
-        let counts = self.decisions.entry(pool.to_owned()).or_default();
+        let counts = self.decisions.entry(subject.to_owned()).or_default();
         for action in &plan.actions {
             let by_reason = counts.entry(action.name().to_owned()).or_default();
             *by_reason.entry(plan.cause.name().to_owned()).or_default() += 1;
         }
         let words = without_numbers(&plan.reason);
-        let last = self.recorded.get(pool);
+        let last = self.recorded.get(subject);
         let changed = last.is_none_or(|last| {
             (last.cause, &last.words, &last.advice) != (plan.cause, &words, &plan.advice)
         });
         let waited = last.is_none_or(|last| (at_s - last.at_s).abs() >= NEWS_EVERY_S);
         let advises = last.is_none_or(|last| last.advice != plan.advice);
         if plan.acts() || changed && (waited || advises) {
-            self.journal.record_decision(pool, decision);
+            self.journal.record_decision(subject, decision);
             let recorded = Recorded {
                 at_s,
                 cause: plan.cause,
                 words,
                 advice: plan.advice.clone(),
             };
-            self.recorded.insert(pool.to_owned(), recorded);
+            self.recorded.insert(subject.to_owned(), recorded);
         }
     }
 }

@@ -5,12 +5,14 @@
 //! calls and the member processes stay as they are.
 
 mod act;
+mod boot;
 mod command;
 mod decide;
 mod operate;
 mod reconcile;
 mod report;
 mod round;
+mod stack;
 mod start;
 mod tasks;
 
@@ -24,8 +26,8 @@ use tokio::time::MissedTickBehavior;
 
 use crate::actuator::Actuator;
 use crate::config::Config;
-use crate::journal::{Event, Journal, now_s};
 use crate::decision::Decision;
+use crate::journal::{Event, Journal, now_s};
 use crate::observe::{Counts, Creations, Pushed, Rates, Seen};
 use crate::plan::Quality;
 use crate::proxy::Proxy;
@@ -69,6 +71,8 @@ pub struct Agent {
     creations: BTreeMap<String, Creations>,
     /// Members (pool, name) of which nobody knows whether they were created.
     unconfirmed: BTreeSet<(String, String)>,
+    /// Machines (pool, name) that answer and wait for the others of their stack.
+    ready: BTreeSet<(String, String)>,
     /// Pools about which nothing was decided since the agent started.
     fresh: BTreeSet<String>,
     tasks: tasks::Tasks,

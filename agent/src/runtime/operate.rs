@@ -32,9 +32,9 @@ impl Agent {
         let pools = self.named(pool)?;
         let mut paused = Vec::new();
         for name in pools {
-            let state = self.state.pools.entry(name.clone()).or_default();
-            if state.paused_since_s.is_none() {
-                state.paused_since_s = Some(now_s);
+            let paused_since_s = self.paused_mut(&name);
+            if paused_since_s.is_none() {
+                *paused_since_s = Some(now_s);
                 let why = "paused by an operator: nobody scales it until it is resumed";
                 self.journal
                     .record(Event::new("pool_paused").pool(&name).reason(why));
@@ -55,8 +55,7 @@ impl Agent {
         let pools = self.named(pool)?;
         let mut resumed = Vec::new();
         for name in pools {
-            let state = self.state.pools.entry(name.clone()).or_default();
-            if let Some(since_s) = state.paused_since_s.take() {
+            if let Some(since_s) = self.paused_mut(&name).take() {
                 let event = Event::new("pool_resumed").pool(&name);
                 self.journal.record(
                     event
@@ -77,7 +76,10 @@ impl Agent {
     /// Takes a measurement in; the next round looks at it.
     pub(super) fn take_signal(&mut self, request: &SignalRequest, now_s: f64) -> Answer {
         let pool = &request.pool;
-        self.named(Some(pool))?;
+        let known = self.config.pools.contains_key(pool) || self.config.stacks.contains_key(pool);
+        if !known {
+            return Err(self.no_pool(pool));
+        }
         let kind = request.kind.name();
         if !(request.kind.is_share() || request.kind == SignalKind::Waiting) {
             return Err(CommandError::Invalid(format!(
@@ -98,26 +100,47 @@ impl Agent {
             age_s: 0.0,
         };
         self.pushed.add(pool, signal, now_s);
-        let policy = self.policy(pool);
+        let subject = self.config.subject_of(pool);
+        let of = match subject == pool {
+            true => request.of.as_ref(),
+            false => Some(pool),
+        };
+        let policy = self.policy(subject);
         let mut signals = policy.iter().flat_map(|policy| &policy.signals);
-        let used = signals.any(|known| known.kind == request.kind && known.of == request.of);
+        let used = signals.any(|known| known.kind == request.kind && known.of.as_ref() == of);
         Ok(if used {
             format!("{pool}: {kind} {}", request.used)
         } else {
             format!(
-                "{pool}: {kind} {}; it is only shown: agent.toml has no [[pools.{pool}.signals]] \
-                 of this kind",
+                "{pool}: {kind} {}; it is only shown: agent.toml has no signal of this kind for \
+                 {subject}",
                 request.used
             )
         })
     }
 
-    /// The pool of this name, or all of them.
-    fn named(&self, pool: Option<&str>) -> Result<Vec<String>, CommandError> {
-        match pool {
-            None => Ok(self.config.pools.keys().cloned().collect()),
-            Some(name) if self.config.pools.contains_key(name) => Ok(vec![name.to_owned()]),
-            Some(name) => Err(self.no_pool(name)),
+    fn paused_mut(&mut self, subject: &str) -> &mut Option<f64> {
+        let name = subject.to_owned();
+        if self.config.stacks.contains_key(subject) {
+            &mut self.state.stacks.entry(name).or_default().paused_since_s
+        } else {
+            &mut self.state.pools.entry(name).or_default().paused_since_s
         }
+    }
+
+    /// The pool or stack of this name, or all of them.
+    fn named(&self, name: Option<&str>) -> Result<Vec<String>, CommandError> {
+        let Some(name) = name else {
+            return Ok(self.config.subjects());
+        };
+        if let Some((stack, _)) = self.config.stack_of(name) {
+            return Err(CommandError::Conflict(format!(
+                "pool {name} is scaled as a part of stack {stack}; name that"
+            )));
+        }
+        if self.config.subjects().iter().any(|subject| subject == name) {
+            return Ok(vec![name.to_owned()]);
+        }
+        Err(self.no_pool(name))
     }
 }

@@ -122,5 +122,6 @@ fn fixed_member(fixed: &FixedMember, pool: &PoolConfig, now_s: f64) -> Member {
         since_s: now_s,
         active_since_s: Some(now_s),
         handle: Handle::Manual,
+        stack: None,
     }
 }

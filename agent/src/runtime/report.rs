@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::Agent;
 use crate::actuator::Handle;
-use crate::config::PoolConfig;
 use crate::plan::Quality;
 use crate::state::{Member, Origin, PoolState, Stage};
 use crate::status::{
@@ -35,6 +34,7 @@ impl Agent {
                 })
                 .collect(),
             pools: self.pool_statuses(),
+            stacks: self.stack_statuses(),
         };
         self.status.send_replace(Arc::new(status));
     }
@@ -61,25 +61,65 @@ impl Agent {
     }
 
     fn pool_statuses(&self) -> BTreeMap<String, PoolStatus> {
-        let pools = self.config.pools.iter().filter_map(|(name, config)| {
-            Some((
-                name.clone(),
-                self.pool_status(name, config, self.state.pools.get(name)?),
-            ))
+        let pools = self.config.pools.keys().filter_map(|name| {
+            let state = self.state.pools.get(name)?;
+            Some((name.clone(), self.pool_status(name, state)))
         });
         pools.collect()
     }
 
-    fn pool_status(&self, name: &str, config: &PoolConfig, state: &PoolState) -> PoolStatus {
-        let members: BTreeMap<String, MemberStatus> = state
-            .members
-            .iter()
-            .map(|(member, known)| (member.clone(), self.member_status(name, member, known)))
-            .collect();
+    fn pool_status(&self, name: &str, state: &PoolState) -> PoolStatus {
+        let members = state.members.iter();
+        let members = members
+            .map(|(member, known)| (member.clone(), self.member_status(name, member, known)));
+        let mut status = self.scaled_status(name, members.collect());
+        if let Some((stack, section)) = self.config.stack_of(name) {
+            let count = section.pools.get(name).copied().unwrap_or(0);
+            let whole = self.scaled_status(stack, BTreeMap::new());
+            status = PoolStatus {
+                stack: Some(stack.clone()),
+                min: whole.min.saturating_mul(count),
+                max: whole.max.map(|max| max.saturating_mul(count)),
+                want: whole.want.saturating_mul(count),
+                mode: whole.mode,
+                paused_since_s: whole.paused_since_s,
+                cause: whole.cause,
+                reason: whole.reason,
+                ..status
+            };
+        }
+        let slot = self.proxy.pool_slot(name);
+        let snapshot = self.seen.snapshot.as_ref();
+        let row = snapshot
+            .and_then(|snapshot| snapshot.pools.iter().find(|pool| Some(pool.slot) == slot));
+        PoolStatus {
+            selected: row.map_or(0, |row| row.selected),
+            refused: row.map_or(0, |row| row.refused),
+            ..status
+        }
+    }
+
+    fn stack_statuses(&self) -> BTreeMap<String, PoolStatus> {
+        let stacks = self.config.stacks.iter().map(|(name, config)| {
+            let pools = config.pools.keys();
+            let machines = pools.filter_map(|pool| Some((pool, self.state.pools.get(pool)?)));
+            let machines = machines.flat_map(|(pool, state)| {
+                let members = state.members.iter();
+                members.map(move |(member, known)| {
+                    let status = self.member_status(pool, member, known);
+                    (format!("{pool}/{member}"), status)
+                })
+            });
+            (name.clone(), self.scaled_status(name, machines.collect()))
+        });
+        stacks.collect()
+    }
+
+    /// What is said of a pool or stack with these members.
+    fn scaled_status(&self, name: &str, members: BTreeMap<String, MemberStatus>) -> PoolStatus {
         let active = || {
-            members
-                .values()
-                .filter(|member| member.state == Stage::Active.name())
+            let members = members.values();
+            members.filter(|member| member.state == Stage::Active.name())
         };
         let calls = active()
             .map(|member| u64::from(member.calls.unwrap_or(0)))
@@ -88,30 +128,25 @@ impl Agent {
             .map(|member| u64::from(member.capacity_calls))
             .sum::<u64>();
         let plan = self.plans.get(name).map(|decision| &decision.plan);
-        let policy = self.policy(name).unwrap_or_else(|| config.policy(name));
-        let slot = self.proxy.pool_slot(name);
-        let snapshot = self.seen.snapshot.as_ref();
-        let row = snapshot
-            .and_then(|snapshot| snapshot.pools.iter().find(|pool| Some(pool.slot) == slot));
+        let policy = self.policy(name).unwrap_or_default();
         #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
         let load =
             (capacity > 0 && self.seen.problem.is_none()).then(|| calls as f64 / capacity as f64);
         PoolStatus {
             mode: serde_name(&policy.mode),
-            paused_since_s: state.paused_since_s,
+            paused_since_s: self.paused_since_s(name),
             min: policy.min,
-            max: config.max,
+            max: Some(policy.max).filter(|max| *max < u32::MAX),
             want: plan.map_or(0, |plan| plan.want),
             calls,
             capacity_calls: capacity,
             load,
-            selected: row.map_or(0, |row| row.selected),
-            refused: row.map_or(0, |row| row.refused),
             cause: plan.map_or("", |plan| plan.cause.name()).into(),
             actions: plan.map_or(Vec::new(), |plan| plan.actions.clone()),
             reason: plan.map_or(String::new(), |plan| plan.reason.clone()),
             decisions: self.decisions.get(name).cloned().unwrap_or_default(),
             members,
+            ..PoolStatus::default()
         }
     }
 

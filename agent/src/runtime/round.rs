@@ -17,9 +17,8 @@ impl Agent {
         self.note_kamailio();
         self.count(now_s);
         self.bury_the_dead(now_s);
-        let pools: Vec<String> = self.config.pools.keys().cloned().collect();
-        for pool in pools {
-            self.decide_pool(&pool, now_s);
+        for subject in self.config.subjects() {
+            self.decide(&subject, now_s);
         }
         self.proxy.beat();
         self.publish_and_report(now_s);

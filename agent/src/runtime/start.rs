@@ -54,7 +54,7 @@ impl Agent {
         let (status, _) = watch::channel(Arc::new(Status::default()));
         let mut agent = Agent {
             config_file: config_file.into(),
-            fresh: config.pools.keys().cloned().collect(),
+            fresh: config.subjects().into_iter().collect(),
             config,
             state,
             saved: None,
@@ -70,6 +70,7 @@ impl Agent {
             decisions: BTreeMap::new(),
             creations: BTreeMap::new(),
             unconfirmed: BTreeSet::new(),
+            ready: BTreeSet::new(),
             tasks: Tasks::default(),
             applied_generation: 0,
             last_problem: None,
@@ -129,12 +130,10 @@ impl Agent {
             }
         }
         for (pool, name) in lost {
-            if let Some(state) = self.state.pools.get_mut(&pool) {
-                state.members.remove(&name);
-            }
             let why = "it was ordered, but never started, when the last agent ended";
             self.journal
                 .record(Event::new("member_failed").member(&pool, &name).reason(why));
+            self.lose(&pool, &name, now_s);
         }
     }
 }

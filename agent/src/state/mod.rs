@@ -30,6 +30,9 @@ pub struct State {
     pub instance: String,
     /// Pools by name.
     pub pools: BTreeMap<String, PoolState>,
+    /// Stacks by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stacks: BTreeMap<String, StackState>,
 }
 
 impl State {
@@ -39,6 +42,7 @@ impl State {
             version: VERSION,
             instance: instance.into(),
             pools: BTreeMap::new(),
+            stacks: BTreeMap::new(),
         }
     }
 
@@ -50,11 +54,13 @@ impl State {
     /// The state without what changes on every round: if this is equal, saving can wait.
     pub fn durable(&self) -> State {
         let mut durable = self.clone();
-        for pool in durable.pools.values_mut() {
-            pool.memory.window.clear();
-            pool.memory.last_now_s = None;
-            pool.memory.last_good_s = None;
-            pool.memory.drains.clear();
+        let pools = durable.pools.values_mut().map(|pool| &mut pool.memory);
+        let stacks = durable.stacks.values_mut().map(|stack| &mut stack.memory);
+        for memory in pools.chain(stacks) {
+            memory.window.clear();
+            memory.last_now_s = None;
+            memory.last_good_s = None;
+            memory.drains.clear();
         }
         durable
     }
@@ -68,6 +74,18 @@ pub struct PoolState {
     /// What the plan remembers.
     pub memory: Memory,
     /// The number of the next member; never used twice, so that keys and counters are its own.
+    pub next_number: u64,
+    /// Since when an operator has paused it, in unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_since_s: Option<f64>,
+}
+
+/// One stack; its machines are members of their pools.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StackState {
+    /// What the plan remembers.
+    pub memory: Memory,
+    /// The number of the next stack; never used twice.
     pub next_number: u64,
     /// Since when an operator has paused it, in unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -137,6 +155,9 @@ pub struct Member {
     pub active_since_s: Option<f64>,
     /// What its actuator knows it by.
     pub handle: Handle,
+    /// The number of the stack to which it belongs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<u64>,
 }
 
 impl Member {

@@ -51,7 +51,14 @@ pub fn rebuild(
                 (DesiredState::Draining, Origin::Plan) => Stage::Draining,
                 (DesiredState::Draining | DesiredState::Disabled, _) => Stage::Held,
             };
-            rebuilt.next_number = rebuilt.next_number.max(number(&pool.name, &spec.name));
+            let number = number(&pool.name, &spec.name);
+            rebuilt.next_number = rebuilt.next_number.max(number);
+            let stack = config.stack_of(&pool.name);
+            let in_stack = stack.filter(|_| origin == Origin::Plan && number > 0);
+            if let Some((stack, _)) = in_stack {
+                let stack = state.stacks.entry(stack.clone()).or_default();
+                stack.next_number = stack.next_number.max(number);
+            }
             rebuilt.members.insert(
                 spec.name.clone(),
                 Member {
@@ -64,6 +71,7 @@ pub fn rebuild(
                     since_s: now_s,
                     active_since_s: (stage != Stage::Booting).then_some(now_s),
                     handle: process.unwrap_or(Handle::Manual),
+                    stack: in_stack.map(|_| number),
                 },
             );
         }
@@ -80,10 +88,11 @@ fn order(pool: &str, name: &str, address: IpAddr) -> Order {
     }
 }
 
-/// The number in a name that the plan gave, as 7 in `conference-7`; 0 for other names.
+/// The number in a name that the plan gave, as 7 in `conference-7` and in `ccp-7-2`; 0 for others.
 fn number(pool: &str, name: &str) -> u64 {
-    let number = name
+    let rest = name
         .strip_prefix(pool)
         .and_then(|rest| rest.strip_prefix('-'));
+    let number = rest.and_then(|rest| rest.split('-').next());
     number.and_then(|number| number.parse().ok()).unwrap_or(0)
 }

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// Longer than anything here takes, on a busy machine too.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Answers every OPTIONS with 200.
 pub(crate) const MEMBER: &str = r"
@@ -147,7 +147,7 @@ impl Proxy for FakeProxy {
 pub(crate) struct Bench {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) kamailio: Kamailio,
-    network: u8,
+    pub(crate) network: u8,
 }
 
 /// A running agent.
@@ -174,37 +174,6 @@ impl Bench {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
-    }
-
-    /// Writes the configuration; `more` goes into the pool's section.
-    pub(crate) fn configure(&self, more: &str) {
-        let dir = self.dir.path().display();
-        let (network, process) = (self.network, std::process::id() % 200 + 20);
-        let start = if more.contains("start =") {
-            String::new()
-        } else {
-            format!("start = [\"python3\", \"{dir}/member.py\", \"{{address}}\", \"{{port}}\"]")
-        };
-        let min = if more.contains("min =") {
-            ""
-        } else {
-            "min = 1\n"
-        };
-        let (pool, local) = more.split_once("[local]").unwrap_or((more, ""));
-        let text = format!(
-            "[agent]\nshm_dir = \"{dir}\"\nstate_file = \"{dir}/state.json\"\n\
-             audit_file = \"{dir}/audit.jsonl\"\nlisten = \"unix:{dir}/agent.sock\"\n\
-             interval_s = 0.1\n\
-             [pools.conference]\n{min}max = 3\nstabilization_s = 1\ncooldown_out_s = 0.2\n\
-             cooldown_in_s = 0.2\nempty_for_s = 0.5\nprotect_new_s = 0\nboot_s = 0\n\
-             outage_guard_s = 0\nmax_shrink_share = 1\n{pool}\n\
-             [pools.conference.member]\ncapacity_calls = 10\n\
-             [pools.conference.local]\n{start}\nport = 5070\n\
-             addresses = \"127.{process}.{network}.1-127.{process}.{network}.9\"\n\
-             ready_options = 2\nready_interval_s = 0.05\nboot_timeout_s = 30\n{local}\n\
-             [pools.queue]\n[[pools.queue.members]]\nname = \"queue-1\"\nuri = \"sip:127.0.2.1\"\n"
-        );
-        std::fs::write(self.path("agent.toml"), text).unwrap();
     }
 
     /// Starts an agent, as after a restart if one ran here before.

@@ -6,6 +6,7 @@
     reason = "this whole crate is tests"
 )]
 
+mod configurations;
 mod harness;
 
 mod command_line;
@@ -14,3 +15,4 @@ mod operating;
 mod reload;
 mod restart;
 mod shared_memory;
+mod stacks;

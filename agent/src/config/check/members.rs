@@ -8,7 +8,7 @@ use crate::config::{LocalConfig, PoolConfig};
 /// Leaves room for `-` and a number in the names of members.
 const MAX_LOCAL_POOL_NAME_BYTES: usize = 48;
 
-pub(super) fn check_local(name: &str, pool: &PoolConfig, local: &LocalConfig) -> Checked {
+pub(super) fn check_local(name: &str, max: usize, local: &LocalConfig) -> Checked {
     At(&["pools"]).need(
         name,
         name.len() <= MAX_LOCAL_POOL_NAME_BYTES,
@@ -37,7 +37,6 @@ pub(super) fn check_local(name: &str, pool: &PoolConfig, local: &LocalConfig) ->
         .addresses
         .all()
         .map_err(|problem| at.fault("addresses", problem))?;
-    let max = pool.max.unwrap_or(0) as usize;
     at.need(
         "addresses",
         addresses.len() >= max,

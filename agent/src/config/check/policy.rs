@@ -25,10 +25,16 @@ pub(super) fn check_policy(path: &[&str], policy: &Policy) -> Checked {
     at.seconds("fallback_after_s", policy.fallback_after_s, 0.0, DAY_S)?;
     at.within("outage_drop", policy.outage_drop, 0.05, 1.0)?;
     at.within("trend_cap", policy.trend_cap, 1.0, 10.0)?;
-    for (index, signal) in policy.signals.iter().enumerate() {
+    // Calls of the pools of a stack are signals that nobody wrote.
+    let written: Vec<&SignalPolicy> = policy
+        .signals
+        .iter()
+        .skip_while(|signal| signal.kind == SignalKind::Calls && signal.of.is_some())
+        .collect();
+    for (index, signal) in written.iter().enumerate() {
         let place = index.to_string();
         let path = [path, &["signals", &place]].concat();
-        check_signal(&At(&path), signal, &policy.signals[..index])?;
+        check_signal(&At(&path), signal, &written[..index])?;
     }
     for (index, floor) in policy.floors.iter().enumerate() {
         let place = index.to_string();
@@ -136,14 +142,14 @@ fn check_sizes(at: &At<'_>, policy: &Policy) -> Checked {
     )
 }
 
-fn check_signal(at: &At<'_>, signal: &SignalPolicy, before: &[SignalPolicy]) -> Checked {
-    let builtin = signal.kind == SignalKind::Calls && signal.of.is_none();
+fn check_signal(at: &At<'_>, signal: &SignalPolicy, before: &[&SignalPolicy]) -> Checked {
+    let builtin = signal.kind == SignalKind::Calls;
     at.need(
         "kind",
         !builtin,
         "calls always count; their loads are scale_out_load and scale_in_load of the pool itself",
     )?;
-    let twice = |other: &SignalPolicy| other.kind == signal.kind && other.of == signal.of;
+    let twice = |other: &&SignalPolicy| other.kind == signal.kind && other.of == signal.of;
     at.need(
         "kind",
         !before.iter().any(twice),
