@@ -1,4 +1,4 @@
-//! The named scenarios. Formulas of `facts/control.md` A6 where it has one.
+//! The named scenarios: each stresses one thing, and its formula stands with it.
 
 use super::super::traffic::{Meetings, Shape, Spike, Traffic};
 use super::{Balancing, BootTime, Crash, Placement, Retries, Scenario, Span};

@@ -9,7 +9,7 @@ pub(super) use arrivals::Arrivals;
 
 /// A day, in seconds.
 const DAY_S: f64 = 86_400.0;
-/// A curve is cut into steps of so many seconds, as in `facts/control.md` A6.
+/// A curve is cut into steps of so many seconds.
 const STEP_S: f64 = 5.0;
 
 /// The course of the rate before meetings and spikes are added.
