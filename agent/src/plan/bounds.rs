@@ -11,8 +11,12 @@ const REFUSED_S: f64 = 15.0;
 /// The number wanted and how it came about.
 #[derive(Debug)]
 pub(super) struct Want {
-    /// Members wanted.
+    /// Members wanted, drains that can be taken back included.
     pub(super) members: u32,
+    /// Members wanted that take calls: active or booting.
+    pub(super) active: u32,
+    /// Members that there must be whatever the demand is.
+    pub(super) least: u32,
     /// Members that a removal must leave.
     pub(super) keep: u32,
     /// What asks for so many.
@@ -53,13 +57,14 @@ pub(super) fn want(
     now_s: f64,
 ) -> Want {
     // Without a signal the pool keeps what it has; members that are down may come back.
-    let have = supply.serving + supply.down + supply.booting;
     let (members, cause) = match readings.largest() {
         Some(signal) => (signal.want.unwrap_or(0), want::because(signal)),
-        None => (have, Cause::NoData),
+        None => (supply.have() + supply.down + supply.draining, Cause::NoData),
     };
     let mut want = Want {
         members,
+        active: 0,
+        least: 0,
         keep: 0,
         cause,
         limited: None,
@@ -71,13 +76,19 @@ pub(super) fn want(
     } else if missing_for_s(observation, memory, now_s) >= policy.fallback_after_s {
         want.raise(Bound::Fallback, Cause::Fallback, policy.fallback_members);
     }
-    want.raise(
-        Bound::Minimum,
-        Cause::Minimum,
-        policy.min.max(1 + policy.survive_losses),
-    );
+    let min = policy.min.max(1 + policy.survive_losses);
+    want.least = min;
+    want.raise(Bound::Minimum, Cause::Minimum, min);
     raise_for_schedule(&mut want, policy, memory, now_s);
     want.limit(Bound::Maximum, Cause::Maximum, policy.max);
+    // Drains are capacity that is back in no time; but what is urgent must be active.
+    let urgent = readings.urgent().saturating_add(policy.spare);
+    let urgent = urgent.max(want.least).max(surge_of(&want.bounds));
+    want.active = want
+        .members
+        .saturating_sub(supply.draining)
+        .max(urgent)
+        .min(policy.max);
     // Members kept must also bear what is spared, scheduled and so on.
     want.keep = readings
         .keep()
@@ -85,6 +96,12 @@ pub(super) fn want(
         .max(want.members)
         .min(policy.max);
     want
+}
+
+/// What the surge step asks for: active members, not drains.
+fn surge_of(bounds: &[(Bound, u32)]) -> u32 {
+    let surge = bounds.iter().find(|(bound, _)| *bound == Bound::Surge);
+    surge.map_or(0, |(_, members)| *members)
 }
 
 fn raise_for_demand(
@@ -108,8 +125,7 @@ fn raise_for_demand(
         want.raise(Bound::Spare, Cause::Spare, spared);
     }
     if policy.survive_losses > 0 && supply.serving > 0 {
-        let each = count(supply.capacity) / f64::from(supply.serving);
-        let bare = round_up(count(supply.calls) / each.max(1.0));
+        let bare = round_up(count(supply.all_calls) / supply.each(policy));
         let survived = bare.max(1).saturating_add(policy.survive_losses);
         want.raise(Bound::Losses, Cause::Losses, survived);
     }
@@ -121,6 +137,7 @@ fn raise_for_schedule(want: &mut Want, policy: &Policy, memory: &Memory, now_s: 
     for floor in &policy.floors {
         let until_s = floor.until_s(now_s);
         if until_s.or_else(|| floor.until_s(now_s + lead_s)).is_some() {
+            want.least = want.least.max(floor.min).min(policy.max);
             want.raise(Bound::Schedule, Cause::Schedule, floor.min);
         }
         if let Some(until_s) = until_s.filter(|_| floor.inhibit_scale_in) {

@@ -7,6 +7,11 @@ use super::{
     flow, grow, removal, time, want, words,
 };
 
+/// A creation that takes so many times (and so many seconds) longer than nine of ten is not counted on
+/// any more: most of those fail in the end. If it succeeds after all, the pool has a spare member.
+const OVERDUE: f64 = 1.5;
+const OVERDUE_S: f64 = 30.0;
+
 /// What is to be done, and why that and no more.
 #[derive(Debug)]
 pub(super) struct Verdict {
@@ -35,8 +40,8 @@ pub fn decide(
 ) -> (Plan, Memory) {
     let mut memory = memory.clone();
     let tick_s = time::advance(&mut memory, observation, policy, now_s);
-    let supply = Supply::of(observation);
     creation::learn(&mut memory, observation, policy, now_s);
+    let supply = Supply::of(observation, OVERDUE * memory.boot_p90_s(policy) + OVERDUE_S);
     budget::spend(&mut memory, policy, supply, tick_s, now_s);
     if observation.quality == Quality::Good {
         flow::watch(&mut memory, observation, policy, supply, now_s);
@@ -44,15 +49,18 @@ pub fn decide(
     let readings = want::read(observation, policy, &memory, supply);
     let want = bounds::want(observation, &readings, policy, &memory, supply, now_s);
     if observation.quality == Quality::Good {
-        memory.remember(now_s, supply.calls, want.keep, policy.stabilization_s);
+        memory.remember(now_s, supply.all_calls, want.keep, policy.stabilization_s);
+        memory.remember_trend(now_s, supply.all_calls, policy.stabilization_s);
     }
-    let finished = drains::finish(&mut memory, observation, policy, tick_s);
+    let mut finished = drains::finish(&mut memory, observation, policy, tick_s);
+    drains::keep_needed(&mut finished, policy, supply, &want);
     let look = Look {
         observation,
         policy,
         memory: &memory,
         supply,
         problem: readings.problem(),
+        rising: readings.rising() || memory.rises(now_s, policy.stabilization_s),
         want: &want,
         now_s,
     };
@@ -63,18 +71,24 @@ pub fn decide(
     let advice = advice(policy, &mut verdict, &mut reason);
     note_actions(&mut memory, &verdict.actions, now_s);
     let mut actions = verdict.actions;
-    for (member, why) in finished {
-        let taken_back = Action::TakeBack {
-            member: member.clone(),
-        };
-        if !actions.contains(&taken_back) {
-            memory.drains.remove(&member);
-            reason.push_str(&format!("; removing {member}: {why}"));
-            if actions.is_empty() {
-                verdict.cause = Cause::Drained;
-            }
-            actions.push(Action::Remove { member });
+    for drained in finished {
+        let back = |action: &Action| matches!(action, Action::TakeBack { member } if *member == drained.member);
+        if actions.iter().any(back) {
+            continue;
         }
+        if drained.needed {
+            let words = format!("; {} is empty and stays as a reserve", drained.member);
+            reason.push_str(&words);
+            continue;
+        }
+        if actions.is_empty() {
+            verdict.cause = Cause::Drained;
+        }
+        memory.drains.remove(&drained.member);
+        reason.push_str(&format!("; removing {}: {}", drained.member, drained.why));
+        actions.push(Action::Remove {
+            member: drained.member,
+        });
     }
     if actions.is_empty() {
         actions.push(Action::Hold);
@@ -99,6 +113,7 @@ pub(super) struct Look<'a> {
     pub(super) memory: &'a Memory,
     pub(super) supply: Supply,
     pub(super) problem: Option<&'a str>,
+    pub(super) rising: bool,
     pub(super) want: &'a Want,
     pub(super) now_s: f64,
 }
@@ -112,7 +127,7 @@ impl Look<'_> {
                 cause: Cause::Mode,
                 words: "paused: nobody scales this pool".into(),
             },
-            _ if self.want.members > self.supply.have() => grow::grow(self),
+            _ if grow::missing(self) > 0 => grow::grow(self),
             Mode::OutOnly => Verdict::hold(Cause::Mode, "the pool's mode is out_only"),
             Mode::On | Mode::Advise => removal::shrink(self),
         }

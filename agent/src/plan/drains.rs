@@ -1,6 +1,32 @@
 //! Drains: how long members drain and are empty, and when a drained one may go.
 
-use super::{MemberView, Memory, Observation, Phase, Policy, Quality};
+use super::bounds::Want;
+use super::supply::Supply;
+use super::{MemberView, Memory, Mode, Observation, Phase, Policy, Quality};
+
+/// A member whose drain is over.
+#[derive(Debug)]
+pub(super) struct Drained {
+    pub(super) member: String,
+    /// Why it may go.
+    pub(super) why: String,
+    /// Whether an operator asked for it.
+    asked: bool,
+    /// Whether it stays as a reserve, because without it the pool would be too small.
+    pub(super) needed: bool,
+}
+
+/// Marks drained members that would be bought again once they are gone.
+pub(super) fn keep_needed(drained: &mut [Drained], policy: &Policy, supply: Supply, want: &Want) {
+    let mut left = supply.have() + supply.draining;
+    for drained in drained.iter_mut().filter(|drained| !drained.asked) {
+        if policy.mode == Mode::On && left <= want.members {
+            drained.needed = true;
+        } else {
+            left = left.saturating_sub(1);
+        }
+    }
+}
 
 /// Counts how long members drain and are empty; answers those that may go, with the reason.
 pub(super) fn finish(
@@ -8,7 +34,7 @@ pub(super) fn finish(
     observation: &Observation,
     policy: &Policy,
     tick_s: f64,
-) -> Vec<(String, String)> {
+) -> Vec<Drained> {
     let leaves = |member: &&MemberView| matches!(member.phase, Phase::Draining | Phase::Leaving);
     let draining: Vec<&MemberView> = observation.members.iter().filter(leaves).collect();
     memory
@@ -32,22 +58,29 @@ pub(super) fn finish(
         };
         clock.was_empty = empty;
         let asked = member.phase == Phase::Leaving;
-        let frozen = matches!(policy.mode, super::Mode::Paused | super::Mode::Advise);
+        let frozen = matches!(policy.mode, Mode::Paused | Mode::Advise);
         let Some(calls) = member.calls.filter(|_| seen && known && (asked || !frozen)) else {
             continue;
         };
         if calls == 0 && clock.empty_s >= policy.empty_for_s {
-            finished.push((
-                member.name.clone(),
-                format!("0 calls for {:.0} s", clock.empty_s),
-            ));
+            let why = format!("0 calls for {:.0} s", clock.empty_s);
+            finished.push(drained(member, why, asked));
         } else if clock.draining_s >= policy.drain_timeout_s {
             let why = format!(
                 "drained for {:.0} s, its timeout, with {calls} calls left",
                 clock.draining_s
             );
-            finished.push((member.name.clone(), why));
+            finished.push(drained(member, why, asked));
         }
     }
     finished
+}
+
+fn drained(member: &MemberView, why: String, asked: bool) -> Drained {
+    Drained {
+        member: member.name.clone(),
+        why,
+        asked,
+        needed: false,
+    }
 }

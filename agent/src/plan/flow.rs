@@ -18,15 +18,17 @@ use super::{Memory, Observation, Policy};
 const KEEP_S: f64 = 120.0;
 const STEP_S: f64 = 5.0;
 /// Arrivals are looked at over the newest so many seconds; short ones see a surge early, long ones a slope.
-const WINDOWS_S: [f64; 3] = [20.0, 60.0, 120.0];
+const WINDOWS_S: [f64; 4] = [10.0, 20.0, 60.0, 120.0];
 /// Arrivals scatter by the square root of their number; so many times that is chance.
-const CHANCE: f64 = 2.0;
+const CHANCE: f64 = 4.0;
 /// What is learned of holding times fades within so long.
 const LEARN_S: f64 = 3600.0;
 /// So many calls must have ended before their mean holding time is believed.
 const BELIEVE_ENDS: f64 = 20.0;
 /// A drop within one step beyond this share is no ending of calls: nothing is learned of it.
 const COLLAPSE: f64 = 0.3;
+/// So many times as many calls as usual do not end by themselves: their member died, or their network.
+const TORN: f64 = 3.0;
 /// Fewer calls than this can vanish by chance.
 const FEW_CALLS: f64 = 10.0;
 
@@ -58,8 +60,8 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// Takes one observation in.
-    pub(super) fn add(&mut self, observation: &Observation, supply: Supply, now_s: f64) {
+    /// Takes one observation in; answers whether calls ended as calls do.
+    pub(super) fn add(&mut self, observation: &Observation, supply: Supply, now_s: f64) -> bool {
         let sample = Sample {
             t_s: now_s,
             calls: supply.all_calls,
@@ -68,21 +70,21 @@ impl Flow {
         };
         let Some(last) = self.samples.back() else {
             self.samples.push_back(sample);
-            return;
+            return true;
         };
         // Counters that went back belong to another Kamailio.
         if sample.started < last.started || sample.refused < last.refused || now_s < last.t_s {
             self.samples.clear();
             self.samples.push_back(sample);
-            return;
+            return true;
         }
         if sample.refused > last.refused {
             self.last_refused_s = Some(now_s);
         }
         if now_s - last.t_s < STEP_S {
-            return;
+            return true;
         }
-        self.learn_holding(&sample);
+        let calm = self.learn_holding(&sample);
         self.samples.push_back(sample);
         while self
             .samples
@@ -91,24 +93,30 @@ impl Flow {
         {
             self.samples.pop_front();
         }
+        calm
     }
 
-    fn learn_holding(&mut self, sample: &Sample) {
+    /// Learns from the calls that ended since the last sample; not from those that were torn down.
+    fn learn_holding(&mut self, sample: &Sample) -> bool {
         let Some(last) = self.samples.back() else {
-            return;
+            return true;
         };
         let (Some(started), Some(before)) = (sample.started, last.started) else {
-            return;
+            return true;
         };
         let (calls, earlier) = (count(sample.calls), count(last.calls));
         let step_s = sample.t_s - last.t_s;
-        if calls < earlier * (1.0 - COLLAPSE) && earlier >= FEW_CALLS || step_s > KEEP_S {
-            return;
+        let ended = (count(started - before) + earlier - calls).max(0.0);
+        let usual = self.hold_s().map(|hold_s| earlier * step_s / hold_s);
+        let torn = usual.is_some_and(|usual| ended > TORN * usual + FEW_CALLS)
+            || calls < earlier * (1.0 - COLLAPSE) && earlier >= FEW_CALLS;
+        if torn || step_s > KEEP_S {
+            return !torn;
         }
         let fade = (-step_s / LEARN_S).exp();
-        let ended = (count(started - before) + earlier - calls).max(0.0);
         self.ended = self.ended * fade + ended;
         self.carried_s = self.carried_s * fade + f64::midpoint(calls, earlier) * step_s;
+        true
     }
 
     /// Mean holding time of calls in seconds, once enough of them ended.
@@ -121,7 +129,7 @@ impl Flow {
         let rise = match self.hold_s() {
             Some(hold_s) => {
                 let reach_s = hold_s * (1.0 - (-horizon_s / hold_s).exp());
-                (self.arrivals_per_s() - calls / hold_s) * reach_s
+                (self.arrivals_per_s(calls / hold_s) - calls / hold_s) * reach_s
             }
             None => self.slope_per_s() * horizon_s,
         };
@@ -129,21 +137,24 @@ impl Flow {
         (calls + rise.max(0.0)).min(most)
     }
 
-    /// Calls begun or refused per second, less what chance may have added.
-    fn arrivals_per_s(&self) -> f64 {
+    /// Calls begun or refused per second: the most of the windows that chance does not explain, if
+    /// without a surge there would be `usual_per_s`.
+    fn arrivals_per_s(&self, usual_per_s: f64) -> f64 {
         let Some(newest) = self.samples.back() else {
             return 0.0;
         };
-        let surely = |window_s: f64| {
+        let surge = |window_s: f64| {
             let oldest = self.back_to(newest.t_s - window_s)?;
             let (started, before) = (newest.started?, oldest.started?);
             let span_s = newest.t_s - oldest.t_s;
             let arrived = count(started - before + newest.refused - oldest.refused);
+            let usual = usual_per_s * span_s;
             // Where the window is not filled yet the few samples say too little.
-            (span_s >= window_s * 0.7)
-                .then(|| (arrived - CHANCE * arrived.max(1.0).sqrt()) / span_s)
+            let surely =
+                span_s >= window_s * 0.7 && arrived - usual > CHANCE * usual.max(1.0).sqrt();
+            surely.then(|| arrived / span_s)
         };
-        WINDOWS_S.into_iter().filter_map(surely).fold(0.0, f64::max)
+        WINDOWS_S.into_iter().filter_map(surge).fold(0.0, f64::max)
     }
 
     /// Growth of calls per second over two minutes, less what chance may have added.
@@ -187,7 +198,10 @@ pub(super) fn watch(
     supply: Supply,
     now_s: f64,
 ) {
-    memory.flow.add(observation, supply, now_s);
+    if !memory.flow.add(observation, supply, now_s) {
+        // What was torn down at once is no trend.
+        memory.trend.clear();
+    }
     let guarded = policy.outage_guard_s > 0.0;
     if let Some(drop) = memory
         .flow

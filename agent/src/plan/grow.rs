@@ -7,9 +7,27 @@ use super::{Action, Cause, MemberView, Phase, budget};
 /// A small pool may grow by so many members in one step, whatever `max_growth_share` says.
 const SMALL_STEP: u32 = 4;
 
+/// Members that are to take calls beside those that do, or will once they booted.
+pub(super) fn missing(look: &Look<'_>) -> u32 {
+    let back = look.want.active.saturating_sub(look.supply.have());
+    back.max(lacking(look))
+}
+
+/// Members that there are too few of even if every drain is taken back.
+fn lacking(look: &Look<'_>) -> u32 {
+    let reach = look.supply.have() + look.supply.draining;
+    let lacking = look.want.members.saturating_sub(reach);
+    // Then no drain stays.
+    if lacking > 0 {
+        lacking + look.supply.draining
+    } else {
+        0
+    }
+}
+
 /// Takes drains back, fullest first, then creates what is still missing.
 pub(super) fn grow(look: &Look<'_>) -> Verdict {
-    let missing = look.want.members - look.supply.have();
+    let missing = missing(look);
     let drains = drains_to_take_back(look, missing);
     let mut actions: Vec<Action> = drains
         .iter()
@@ -122,7 +140,7 @@ fn wait(look: &Look<'_>) -> Result<(), (Cause, String)> {
 /// Every limit on the number of members created at once.
 fn limits(look: &Look<'_>) -> Vec<Limit> {
     let (memory, policy, supply) = (look.memory, look.policy, look.supply);
-    let (existing, booting) = (supply.existing, supply.booting);
+    let (existing, booting) = (supply.existing, supply.booting + supply.overdue);
     // After failures one member tries the ground for the others.
     let step = if memory.failures_in_row > 0 {
         1

@@ -8,10 +8,16 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use super::number::count;
 use super::{Flow, Policy};
 
 /// Buckets into which the stabilization window is cut; bounds the memory.
 const WINDOW_BUCKETS: f64 = 60.0;
+/// A trend is looked for over so many windows, each cut into so many parts.
+const TREND_WINDOWS: f64 = 4.0;
+const TREND_PARTS: f64 = 4.0;
+/// Calls scatter by the square root of their number; so many times that is chance.
+const CHANCE: f64 = 3.0;
 /// Creations whose duration is remembered, and how many must be before they are believed.
 const BOOTS: usize = 20;
 const BELIEVE_BOOTS: usize = 3;
@@ -35,7 +41,7 @@ pub struct Peak {
     pub from_s: f64,
     /// When it was last added to.
     pub to_s: f64,
-    /// Most calls on active members.
+    /// Most calls on all members.
     pub calls: u64,
     /// Most members that had to stay.
     pub keep: u32,
@@ -96,6 +102,8 @@ pub struct Memory {
     pub flow: Flow,
     /// Members that drain.
     pub drains: BTreeMap<String, DrainClock>,
+    /// Most calls by stretch of time (when it began, how many) over several windows, oldest first.
+    pub trend: VecDeque<(f64, u64)>,
     /// Peaks over the stabilization window, oldest first.
     pub window: VecDeque<Peak>,
 }
@@ -130,6 +138,67 @@ impl Memory {
         })
     }
 
+    /// Whether the newest third of the window needed more than its oldest third, or the window more than
+    /// the one before, beyond what chance explains: it is no moment to remove something.
+    pub(super) fn rises(&self, now_s: f64, window_s: f64) -> bool {
+        let third = self.window.len() / 3;
+        let most =
+            |peaks: &mut dyn Iterator<Item = &Peak>| peaks.take(third).map(|peak| peak.calls).max();
+        let within = (
+            most(&mut self.window.iter()),
+            most(&mut self.window.iter().rev()),
+        );
+        let windows = (
+            self.peak_between(now_s - 2.0 * window_s, now_s - window_s),
+            self.peak_between(now_s - window_s, now_s),
+        );
+        let rises = |(before, now): (Option<u64>, Option<u64>)| {
+            let (before, now) = (before.map(count), now.map(count));
+            before
+                .zip(now)
+                .is_some_and(|(before, now)| now > before + before.sqrt())
+        };
+        rises(within) || rises(windows)
+    }
+
+    /// Most calls between two moments, by the remembered trend.
+    fn peak_between(&self, from_s: f64, to_s: f64) -> Option<u64> {
+        let parts = self.trend.iter();
+        let parts = parts.filter(|(at_s, _)| (from_s..=to_s).contains(at_s));
+        parts.map(|(_, calls)| *calls).max()
+    }
+
+    /// Remembers the most calls of stretches of the window, over several windows.
+    pub(super) fn remember_trend(&mut self, now_s: f64, calls: u64, window_s: f64) {
+        let width_s = window_s / TREND_PARTS;
+        match self.trend.back_mut() {
+            Some((from_s, most)) if now_s - *from_s < width_s => *most = calls.max(*most),
+            _ => self.trend.push_back((now_s, calls)),
+        }
+        let oldest_s = now_s - TREND_WINDOWS * window_s - width_s;
+        while self
+            .trend
+            .front()
+            .is_some_and(|(from_s, _)| *from_s < oldest_s)
+        {
+            self.trend.pop_front();
+        }
+    }
+
+    /// By how many calls per second demand falls: the peak of the newest window against that of the
+    /// oldest remembered one, if chance does not explain the difference.
+    pub(super) fn fall_per_s(&self, now_s: f64, window_s: f64) -> Option<f64> {
+        let apart_s = (TREND_WINDOWS - 1.0) * window_s;
+        let (oldest_s, _) = self.trend.front()?;
+        if now_s - oldest_s < TREND_WINDOWS * window_s {
+            return None;
+        }
+        let now = count(self.peak_between(now_s - window_s, now_s)?);
+        let before = count(self.peak_between(now_s - apart_s - window_s, now_s - apart_s)?);
+        let fall = before - now;
+        (fall > CHANCE * before.sqrt()).then_some(fall / apart_s)
+    }
+
     /// Learns how long creations take.
     pub(super) fn learn_boots(&mut self, booted_s: &[f64]) {
         for boot_s in booted_s.iter().filter(|boot_s| boot_s.is_finite()) {
@@ -153,6 +222,7 @@ impl Memory {
     /// Forgets the demand seen so far: what follows is watched anew.
     pub(super) fn forget_demand(&mut self) {
         self.window.clear();
+        self.trend.clear();
         self.flow.samples.clear();
         self.watching_since_s = None;
     }

@@ -47,7 +47,7 @@ pub struct MemberView {
     pub down: bool,
     /// Whether the plan may drain it (it was made by an actuator).
     pub elastic: bool,
-    /// Seconds since it became active.
+    /// Seconds since it became active; while it boots, since it was ordered.
     pub age_s: f64,
 }
 

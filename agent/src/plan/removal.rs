@@ -3,12 +3,19 @@
 //! Every condition is a reason not to remove; the default is to hold.
 
 use super::decide::{Look, Verdict};
-use super::number::{count, round_down};
-use super::{Action, Cause, MemberView, Phase, Quality};
+use super::number::{count, round_down, round_up};
+use super::{Action, Cause, MemberView, Phase, Quality, Target, want};
 
 /// No removal for so many `create_retry_s` (600 s) after a failed creation: what goes may not come
 /// back.
 const AFTER_FAILURE_RETRIES: f64 = 10.0;
+/// Early drains look ahead by so many holding times, but not further than this ...
+const EARLY_HOLDS: f64 = 2.0;
+const EARLY_MOST_S: f64 = 3600.0;
+/// ... nor for a fall deeper than this share.
+const EARLY_MOST_SHARE: f64 = 0.3;
+/// A removal leaves the others so far below what takes drains back.
+const HOT_MARGIN: f64 = 0.05;
 /// The time over which `max_shrink_share` is meant.
 pub(super) const SHRINK_S: f64 = 600.0;
 
@@ -62,14 +69,14 @@ type Hold = (Cause, String);
 /// How many members were too many all the time, and the most calls meanwhile.
 fn surplus(look: &Look<'_>) -> Result<(u32, u64), Hold> {
     let (serving, policy) = (look.supply.serving, look.policy);
-    let least = policy.min.max(1);
+    let least = look.want.least.max(1);
     if serving <= least {
         let cause = if look.want.members > least {
             look.want.cause
         } else {
             Cause::Minimum
         };
-        return Err((cause, format!("at the minimum of {}", policy.min)));
+        return Err((cause, format!("at the minimum of {least}")));
     }
     if look.supply.booting > 0 || look.observation.unconfirmed_creates > 0 {
         let booting = look
@@ -78,23 +85,49 @@ fn surplus(look: &Look<'_>) -> Result<(u32, u64), Hold> {
             .max(look.observation.unconfirmed_creates);
         return Err((Cause::Booting, format!("{} booting", members(booting))));
     }
+    let (peak_calls, keep) = look.memory.peak();
+    let keep = early(look, peak_calls)
+        .map_or(keep, |early| early.min(keep))
+        .max(least);
+    if keep < serving {
+        return Ok((serving - keep, peak_calls));
+    }
     if look.want.members >= serving {
         let cause = look.want.limited.unwrap_or(Cause::Steady);
-        return Err((cause, format!("{serving} are wanted and there")));
+        return Err((cause, format!("{} are wanted and there", look.want.members)));
     }
     if look.want.keep >= serving {
         let why = format!("with one of {serving} less the load would be too near to what adds one");
         return Err((Cause::Projection, why));
     }
-    let (peak_calls, keep) = look.memory.peak();
-    if keep >= serving {
-        let why = format!(
-            "within the last {:.0} s {keep} were needed",
-            policy.stabilization_s
-        );
-        return Err((Cause::Stabilizing, why));
+    let why = format!(
+        "within the last {:.0} s {keep} were needed",
+        policy.stabilization_s
+    );
+    Err((Cause::Stabilizing, why))
+}
+
+/// Members that must stay while demand falls from window to window. A drain takes as long as its
+/// last call and can be taken back until then, so it may begin before its member is a surplus: the
+/// others then run hotter than they would for long, with the drains as their reserve.
+fn early(look: &Look<'_>, peak_calls: u64) -> Option<u32> {
+    let (memory, policy) = (look.memory, look.policy);
+    if policy.target != Target::Load {
+        return None;
     }
-    Ok((serving - keep.max(least), peak_calls))
+    let fall_per_s = memory.fall_per_s(look.now_s, policy.stabilization_s)?;
+    let ahead_s = (EARLY_HOLDS * memory.flow.hold_s()?).min(EARLY_MOST_S);
+    let peak = count(peak_calls);
+    let fallen = (fall_per_s * ahead_s).min(EARLY_MOST_SHARE * peak);
+    let each = look.supply.each(policy);
+    let (_, later) = want::members_for(policy, peak - fallen, each);
+    let hot = want::hot_load(policy) - HOT_MARGIN;
+    let now = round_up(count(look.supply.calls) / (hot * each));
+    let least = look.want.active.max(look.want.least);
+    // All that is there, drains included, must do for what was needed lately.
+    let reach = look.supply.serving + look.supply.draining;
+    let (_, keep) = memory.peak();
+    (reach >= keep).then(|| later.max(now).max(least))
 }
 
 /// Whether things have been calm and well seen for long enough.
@@ -109,6 +142,9 @@ fn quiet(look: &Look<'_>) -> Result<(), Hold> {
     }
     if supply.down > 0 {
         return Err((Cause::MembersDown, format!("{} down", members(supply.down))));
+    }
+    if look.rising {
+        return Err((Cause::Forecast, "demand is rising".into()));
     }
     if look.now_s < memory.guard_until_s {
         let wait_s = memory.guard_until_s - look.now_s;

@@ -1,6 +1,7 @@
 //! Supply: who serves, who boots, who leaves, and what they carry; one pass over the members.
 
-use super::{Observation, Phase};
+use super::number::count;
+use super::{Observation, Phase, Policy};
 
 /// What the members amount to.
 #[derive(Debug, Clone, Copy, Default)]
@@ -9,9 +10,11 @@ pub(super) struct Supply {
     pub(super) serving: u32,
     /// Active members that are down.
     pub(super) down: u32,
-    /// Booting members.
+    /// Booting members that may be ready soon.
     pub(super) booting: u32,
-    /// Members that drain because the plan said so.
+    /// Booting members that take too long to be counted on.
+    pub(super) overdue: u32,
+    /// Members that drain because the plan said so, and can be taken back.
     pub(super) draining: u32,
     /// Members that leave because an operator said so.
     pub(super) leaving: u32,
@@ -23,14 +26,15 @@ pub(super) struct Supply {
     pub(super) unseen: u32,
     /// Calls on active members.
     pub(super) calls: u64,
-    /// Calls on all members.
+    /// Calls on all members: the demand.
     pub(super) all_calls: u64,
     /// Calls that fit on serving members.
     pub(super) capacity: u64,
 }
 
 impl Supply {
-    pub(super) fn of(observation: &Observation) -> Supply {
+    /// Creations older than `overdue_s` are not counted on.
+    pub(super) fn of(observation: &Observation, overdue_s: f64) -> Supply {
         let mut supply = Supply::default();
         for member in &observation.members {
             supply.existing += 1;
@@ -48,13 +52,23 @@ impl Supply {
                         supply.capacity += u64::from(member.capacity);
                     }
                 }
+                Phase::Booting if member.age_s > overdue_s => supply.overdue += 1,
                 Phase::Booting => supply.booting += 1,
-                Phase::Draining => supply.draining += 1,
+                Phase::Draining => supply.draining += u32::from(!member.down),
                 Phase::Leaving => supply.leaving += 1,
                 Phase::Held => supply.held += 1,
             }
         }
         supply
+    }
+
+    /// Calls that one member may carry, on average.
+    pub(super) fn each(&self, policy: &Policy) -> f64 {
+        if self.capacity > 0 {
+            count(self.capacity) / f64::from(self.serving)
+        } else {
+            f64::from(policy.capacity_calls).max(1.0)
+        }
     }
 
     /// Members that take calls now or soon.

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// After a removal the load must stay so far below the load that adds.
-const MARGIN: f64 = 0.05;
+const MARGIN: f64 = 0.02;
 /// A signal is used if so many of the active members reported it.
 const REPORTED: f64 = 0.8;
 /// Beyond the boot time the next look and the publication take a little.
@@ -31,8 +31,11 @@ pub struct SignalReading {
     pub capacity: f64,
     /// Used per capacity; `None` if there is no capacity.
     pub load: Option<f64>,
-    /// Members that this signal asks for, before limits; `None` if it only informs.
+    /// Members that this signal asks for, before limits, drains that can be taken back included;
+    /// `None` if it only informs.
     pub want: Option<u32>,
+    /// Members that must be active at once.
+    pub urgent: u32,
     /// Members that must stay, so that a removal is not bought back at once.
     pub keep: u32,
     /// Why it may not lead to a removal, or not be used at all.
@@ -41,9 +44,9 @@ pub struct SignalReading {
 }
 
 impl SignalReading {
-    /// Used, or expected, whichever is more.
-    fn peak(&self) -> f64 {
-        self.used.max(self.expected)
+    /// Whether clearly more is expected than is used.
+    pub(super) fn rises(&self) -> bool {
+        self.expected > self.used * 1.02 + 0.5
     }
 }
 
@@ -72,10 +75,24 @@ impl Readings {
         self.all.iter().map(|signal| signal.keep).max().unwrap_or(0)
     }
 
+    /// Members that must be active at once.
+    pub(super) fn urgent(&self) -> u32 {
+        self.all
+            .iter()
+            .map(|signal| signal.urgent)
+            .max()
+            .unwrap_or(0)
+    }
+
     /// Load of the fullest signal.
     pub(super) fn load(&self) -> f64 {
         let loads = self.all.iter().filter(|signal| signal.want.is_some());
         loads.filter_map(|signal| signal.load).fold(0.0, f64::max)
+    }
+
+    /// Whether more is expected than there is.
+    pub(super) fn rising(&self) -> bool {
+        self.all.iter().any(SignalReading::rises)
     }
 
     /// Why nothing may be removed on these signals.
@@ -112,36 +129,50 @@ pub(super) fn read(
     Readings { all }
 }
 
-/// The signal `calls`: calls on active members against their capacity.
+/// The signal `calls`. What the pool needs in all follows from the calls of all its members: the calls
+/// of a draining member end there, but their successors come to the active ones. What must be active
+/// at once follows from the calls of active members: a drain can be taken back in no time.
 fn read_calls(policy: &Policy, memory: &Memory, supply: Supply) -> SignalReading {
     let (used, capacity) = (count(supply.calls), count(supply.capacity));
-    let each = if supply.capacity > 0 {
-        capacity / f64::from(supply.serving)
-    } else {
-        f64::from(policy.capacity_calls)
-    };
+    let each = supply.each(policy);
     let horizon_s = memory.boot_p90_s(policy) + REACT_S;
+    let total = count(supply.all_calls);
     let expected = memory
         .flow
-        .expected(used, horizon_s, policy.trend_cap, each);
-    let peak = used.max(expected);
-    let (want, keep) = match sized(policy.target, peak) {
-        Some(servers) => {
-            let keep = sized(policy.target, peak * (1.0 + MARGIN)).unwrap_or(servers);
-            (round_up(servers / each), round_up(keep / each))
-        }
-        None => band(peak, each, policy.scale_out_load, policy.scale_in_load),
+        .expected(total, horizon_s, policy.trend_cap, each);
+    let (now, keep) = members_for(policy, total, each);
+    // Headroom is for what nobody foresees; what is foreseen must only fit.
+    let foreseen = match policy.target {
+        Target::Load => round_up(expected / (policy.surge_load * each)),
+        _ => members_for(policy, expected, each).0,
     };
     SignalReading {
         kind: SignalKind::Calls,
         of: None,
         used,
-        expected,
+        expected: used + (expected - total),
         capacity,
         load: (capacity > 0.0).then(|| used / capacity),
-        want: Some(want),
-        keep,
+        want: Some(now.max(foreseen)),
+        urgent: round_up(used / (hot_load(policy) * each)),
+        keep: keep.max(foreseen),
         problem: (supply.unseen > 0).then(|| format!("{} members were not seen", supply.unseen)),
+    }
+}
+
+/// Active members may run so hot while drains can be taken back.
+pub(super) fn hot_load(policy: &Policy) -> f64 {
+    f64::midpoint(1.0, policy.scale_out_load)
+}
+
+/// Members wanted for so many calls, and members that a removal must leave.
+pub(super) fn members_for(policy: &Policy, calls: f64, each: f64) -> (u32, u32) {
+    match sized(policy.target, calls) {
+        Some(servers) => {
+            let keep = sized(policy.target, calls * (1.0 + MARGIN)).unwrap_or(servers);
+            (round_up(servers / each), round_up(keep / each))
+        }
+        None => band(calls, each, policy.scale_out_load, policy.scale_in_load),
     }
 }
 
@@ -202,6 +233,7 @@ fn read_signal(signal: &Signal, rule: &SignalPolicy, supply: Supply) -> SignalRe
         capacity,
         load: (capacity > 0.0).then(|| used / capacity),
         want: Some(want),
+        urgent: want,
         keep,
         problem: None,
     }
@@ -220,6 +252,7 @@ fn unusable(rule: &SignalPolicy, supply: Supply, why: String) -> SignalReading {
         capacity: f64::from(supply.serving) * rule.capacity,
         load: None,
         want: None,
+        urgent: 0,
         keep: 0,
         problem: Some(format!("{name} cannot be used: {why}")),
     }
@@ -235,6 +268,7 @@ fn informing(signal: &Signal) -> SignalReading {
         capacity: 0.0,
         load: None,
         want: None,
+        urgent: 0,
         keep: 0,
         problem: None,
     }
@@ -243,7 +277,7 @@ fn informing(signal: &Signal) -> SignalReading {
 /// What led to the number that the signals want: the kind, or that more is expected.
 pub(super) fn because(signal: &SignalReading) -> super::Cause {
     use super::Cause;
-    if signal.peak() > signal.used * 1.02 + 1e-9 {
+    if signal.rises() {
         return Cause::Forecast;
     }
     match signal.kind {

@@ -28,6 +28,7 @@ pub(super) fn facts(
     let states = [
         (supply.down, "down"),
         (supply.booting, "booting"),
+        (supply.overdue, "overdue"),
         (supply.draining, "draining"),
         (supply.leaving, "leaving"),
         (supply.held, "held by an operator"),
@@ -62,7 +63,7 @@ fn signal_words(text: &mut String, signal: &SignalReading) {
     if let Some(load) = signal.load {
         let _ = write!(text, " ({:.0} %)", load * 100.0);
     }
-    if signal.expected > signal.used * 1.02 + 0.5 {
+    if signal.rises() {
         let _ = write!(text, ", {:.0} expected", signal.expected);
     }
 }
