@@ -151,7 +151,7 @@ pub fn observe(
             capacity: member.capacity_calls,
             down: row.is_some_and(|row| row.down),
             elastic: member.origin == Origin::Plan,
-            age_s: member.active_since_s.map_or(0.0, |since_s| now_s - since_s),
+            age_s: age_s(member, now_s),
         })
     });
     assemble(members.collect(), seen, around)
@@ -176,6 +176,13 @@ fn assemble(members: Vec<MemberView>, seen: &Seen, around: Around) -> Observatio
         others_fell: around.others_fell,
         agent_restarted: around.agent_restarted,
     }
+}
+
+/// Seconds since a member became active; while it boots, since it was ordered.
+fn age_s(member: &Member, now_s: f64) -> f64 {
+    let booting = Some(member.since_s).filter(|_| member.stage == Stage::Booting);
+    let since_s = booting.or(member.active_since_s);
+    since_s.map_or(0.0, |since_s| (now_s - since_s).max(0.0))
 }
 
 /// The stage of a member, and what an operator said about it in Kamailio (`kamscale.set_state`).

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Around, Seen, assemble, phase};
+use super::{Around, Seen, age_s, assemble, phase};
 use crate::config::StackConfig;
 use crate::plan::{MemberView, Observation, Phase, Signal, SignalKind};
 use crate::state::{Member, Origin, State};
@@ -70,7 +70,7 @@ pub fn observe_stack(
             capacity: member.capacity_calls,
             down: row.is_some_and(|row| row.down),
             elastic: member.origin == Origin::Plan && member.stack.is_some(),
-            age_s: member.active_since_s.map_or(0.0, |since_s| now_s - since_s),
+            age_s: age_s(member, now_s),
         });
         *unit.calls_of.entry(pool.to_owned()).or_default() += calls.unwrap_or(0);
     }

@@ -57,10 +57,19 @@ impl State {
         let pools = durable.pools.values_mut().map(|pool| &mut pool.memory);
         let stacks = durable.stacks.values_mut().map(|stack| &mut stack.memory);
         for memory in pools.chain(stacks) {
-            memory.window.clear();
-            memory.last_now_s = None;
-            memory.last_good_s = None;
-            memory.drains.clear();
+            // What is learnt from each look may be some seconds old after a crash; moments and
+            // backoffs may not.
+            *memory = Memory {
+                boot_id: memory.boot_id,
+                no_removal_before_s: memory.no_removal_before_s,
+                last_out_s: memory.last_out_s,
+                last_in_s: memory.last_in_s,
+                last_failure_s: memory.last_failure_s,
+                failures_in_row: memory.failures_in_row,
+                no_create_before_s: memory.no_create_before_s,
+                guard_until_s: memory.guard_until_s,
+                ..Memory::default()
+            };
         }
         durable
     }
