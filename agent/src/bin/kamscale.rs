@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -13,15 +14,22 @@ async fn main() -> ExitCode {
     let json = cli.json();
     match cli::run(cli).await {
         Ok(text) => {
-            println!("{text}");
+            print(&text);
             ExitCode::SUCCESS
         }
         Err(failure) => {
             eprintln!("kamscale: {}", failure.message);
             if json {
-                println!("{:#}", failure.json());
+                print(&format!("{:#}", failure.json()));
             }
             ExitCode::from(failure.code)
         }
+    }
+}
+
+/// Whoever reads may have seen enough (`| head`): that is no error.
+fn print(text: &str) {
+    if !text.is_empty() {
+        let _ = writeln!(std::io::stdout(), "{text}");
     }
 }

@@ -36,8 +36,12 @@ pub(super) fn explain(
 /// What the pool is doing now, in one sentence.
 fn sentence(pool: &str, status: &PoolStatus, decision: &Decision) -> String {
     let (plan, now_s) = (&decision.plan, decision.input.now_s);
-    let active = active(decision);
-    let have = format!("{active} active, {} wanted", plan.want);
+    let booting = match count(decision, Phase::Booting) {
+        0 => String::new(),
+        booting => format!("{booting} booting, "),
+    };
+    let active = count(decision, Phase::Active);
+    let have = format!("{active} active, {booting}{} wanted", plan.want);
     if let Some(since_s) = status.paused_since_s {
         let ago = duration(now_s - since_s);
         return format!(
@@ -72,11 +76,9 @@ pub(super) fn steps(actions: &[Action]) -> Option<String> {
     (!steps.is_empty()).then(|| steps.join(", "))
 }
 
-fn active(decision: &Decision) -> usize {
+fn count(decision: &Decision, phase: Phase) -> usize {
     let members = decision.input.observation.members.iter();
-    members
-        .filter(|member| member.phase == Phase::Active)
-        .count()
+    members.filter(|member| member.phase == phase).count()
 }
 
 fn signals(decision: &Decision) -> String {
