@@ -103,8 +103,11 @@ impl Agent {
                 }
             }
             Result::Failed { why, quota } => {
-                creations.failed += 1;
-                creations.quota_reached |= quota;
+                // What is on its way out already was no attempt any more.
+                if member.stage == Stage::Booting {
+                    creations.failed += 1;
+                    creations.quota_reached |= quota;
+                }
                 let boot_s = now_s - member.since_s;
                 self.journal
                     .record(event("member_failed").reason(why).with("boot_s", boot_s));
