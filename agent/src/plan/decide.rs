@@ -52,15 +52,15 @@ pub fn decide(
         memory.remember(now_s, supply.all_calls, want.keep, policy.stabilization_s);
         memory.remember_trend(now_s, supply.all_calls, policy.stabilization_s);
     }
-    let mut finished = drains::finish(&mut memory, observation, policy, tick_s);
-    drains::keep_needed(&mut finished, policy, supply, &want);
+    let mut finished = drains::finish(&mut memory, observation, policy, supply, tick_s);
+    drains::keep_needed(&mut finished, supply, &want);
     let look = Look {
         observation,
         policy,
         memory: &memory,
         supply,
         problem: readings.problem(),
-        rising: readings.rising() || memory.rises(now_s, policy.stabilization_s),
+        rising: readings.rising(),
         want: &want,
         now_s,
     };

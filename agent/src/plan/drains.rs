@@ -17,10 +17,10 @@ pub(super) struct Drained {
 }
 
 /// Marks drained members that would be bought again once they are gone.
-pub(super) fn keep_needed(drained: &mut [Drained], policy: &Policy, supply: Supply, want: &Want) {
+pub(super) fn keep_needed(drained: &mut [Drained], supply: Supply, want: &Want) {
     let mut left = supply.have() + supply.draining;
     for drained in drained.iter_mut().filter(|drained| !drained.asked) {
-        if policy.mode == Mode::On && left <= want.members {
+        if left <= want.members {
             drained.needed = true;
         } else {
             left = left.saturating_sub(1);
@@ -33,8 +33,13 @@ pub(super) fn finish(
     memory: &mut Memory,
     observation: &Observation,
     policy: &Policy,
+    supply: Supply,
     tick_s: f64,
 ) -> Vec<Drained> {
+    if supply.out_of_use() == 0 {
+        memory.drains.clear();
+        return Vec::new();
+    }
     let leaves = |member: &&MemberView| matches!(member.phase, Phase::Draining | Phase::Leaving);
     let draining: Vec<&MemberView> = observation.members.iter().filter(leaves).collect();
     memory

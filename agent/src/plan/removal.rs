@@ -3,7 +3,7 @@
 //! Every condition is a reason not to remove; the default is to hold.
 
 use super::decide::{Look, Verdict};
-use super::number::{count, round_down, round_up};
+use super::number::{count, nearest, round_down, round_up};
 use super::{Action, Cause, MemberView, Phase, Quality, Target, want};
 
 /// No removal for so many `create_retry_s` (600 s) after a failed creation: what goes may not come
@@ -101,8 +101,8 @@ fn surplus(look: &Look<'_>) -> Result<(u32, u64), Hold> {
         return Err((Cause::Projection, why));
     }
     let why = format!(
-        "within the last {:.0} s {keep} were needed",
-        policy.stabilization_s
+        "within the last {} s {keep} were needed",
+        nearest(policy.stabilization_s)
     );
     Err((Cause::Stabilizing, why))
 }
@@ -143,7 +143,7 @@ fn quiet(look: &Look<'_>) -> Result<(), Hold> {
     if supply.down > 0 {
         return Err((Cause::MembersDown, format!("{} down", members(supply.down))));
     }
-    if look.rising {
+    if look.rising || memory.rises(look.now_s, look.policy.stabilization_s) {
         return Err((Cause::Forecast, "demand is rising".into()));
     }
     if look.now_s < memory.guard_until_s {
@@ -207,7 +207,8 @@ fn waited(look: &Look<'_>) -> Result<(), Hold> {
     ];
     for (is_s, needed_s, cause, what) in waits {
         if is_s < needed_s {
-            return Err((cause, format!("{what} {is_s:.0} s of {needed_s:.0} s")));
+            let (is_s, needed_s) = (nearest(is_s), nearest(needed_s));
+            return Err((cause, format!("{what} {is_s} s of {needed_s} s")));
         }
     }
     Ok(())

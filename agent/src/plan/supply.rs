@@ -71,6 +71,11 @@ impl Supply {
         }
     }
 
+    /// Members that neither take calls nor will: they drain, leave or are held.
+    pub(super) fn out_of_use(&self) -> u32 {
+        self.existing - self.serving - self.down - self.booting - self.overdue
+    }
+
     /// Members that take calls now or soon.
     pub(super) fn have(&self) -> u32 {
         self.serving + self.booting

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::bounds::Want;
+use super::number::nearest;
 use super::supply::Supply;
 use super::want::SignalReading;
 use super::{Cause, Observation, Quality, SignalKind};
@@ -55,16 +56,21 @@ fn signal_words(text: &mut String, signal: &SignalReading) {
     let name = signal.kind.name();
     let _ = match signal.kind {
         _ if signal.problem.is_some() && signal.want.is_none() => write!(text, "{name} unknown"),
-        SignalKind::Calls => write!(text, "{name} {:.0} of {:.0}", signal.used, signal.capacity),
+        SignalKind::Calls => write!(
+            text,
+            "{name} {} of {}",
+            nearest(signal.used),
+            nearest(signal.capacity)
+        ),
         SignalKind::Requests | SignalKind::Refused => write!(text, "{name} {:.1}/s", signal.used),
-        SignalKind::Waiting => write!(text, "{name} {:.0}", signal.used),
+        SignalKind::Waiting => write!(text, "{name} {}", nearest(signal.used)),
         SignalKind::Cpu | SignalKind::Memory | SignalKind::Network => write!(text, "{name}"),
     };
     if let Some(load) = signal.load {
-        let _ = write!(text, " ({:.0} %)", load * 100.0);
+        let _ = write!(text, " ({} %)", nearest(load * 100.0));
     }
     if signal.rises() {
-        let _ = write!(text, ", {:.0} expected", signal.expected);
+        let _ = write!(text, ", {} expected", nearest(signal.expected));
     }
 }
 

@@ -38,7 +38,7 @@ pub struct Figures {
     pub member_hours: f64,
     /// Additions and removals, one for each order.
     pub actions: u64,
-    /// Orders opposite to one less than 15 minutes before.
+    /// Orders that turned the one before round, less than 15 minutes after it.
     pub reversals_15min: u64,
     /// Seconds from the surge to the last refusal of it; 0 if nobody was refused; `None` without a surge.
     pub surge_to_capacity_s: Option<f64>,

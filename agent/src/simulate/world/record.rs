@@ -7,7 +7,7 @@ use super::super::scenario::Scenario;
 use super::super::wheel::Moment;
 use super::members::Members;
 
-/// Orders against each other within so many microseconds are a reversal: 15 minutes.
+/// An order against the one before it within so many microseconds is a reversal: 15 minutes.
 const REVERSAL: u64 = 900_000_000;
 /// Refusals within so many microseconds after its begin belong to a surge: 2 hours.
 const SURGE: u64 = 7_200_000_000;
@@ -43,8 +43,7 @@ pub(super) struct Record {
     last_refused: Option<Moment>,
     actions: u64,
     reversals: u64,
-    last_out: Option<Moment>,
-    last_in: Option<Moment>,
+    last_order: Option<(Moment, Direction)>,
     demand: u32,
     /// Members that could carry the demand, since when, and their microseconds before that.
     least: u32,
@@ -75,8 +74,7 @@ impl Record {
             last_refused: None,
             actions: 0,
             reversals: 0,
-            last_out: None,
-            last_in: None,
+            last_order: None,
             demand: 0,
             least: scenario.min,
             least_since: Moment(0),
@@ -145,14 +143,11 @@ impl Record {
     /// The scaler ordered something.
     pub(super) fn order(&mut self, now: Moment, direction: Direction) {
         self.actions += 1;
-        let (own, opposite) = match direction {
-            Direction::Out => (&mut self.last_out, self.last_in),
-            Direction::In => (&mut self.last_in, self.last_out),
-        };
-        *own = Some(now);
-        if opposite.is_some_and(|opposite| now.since(opposite) < REVERSAL) {
-            self.reversals += 1;
-        }
+        let before = self.last_order.replace((now, direction));
+        // The second of two orders in the same direction turns nothing round.
+        let turned =
+            before.is_some_and(|(at, other)| other != direction && now.since(at) < REVERSAL);
+        self.reversals += u64::from(turned);
     }
 
     /// Something happened that is worth a mark.
