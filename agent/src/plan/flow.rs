@@ -20,7 +20,9 @@ const STEP_S: f64 = 5.0;
 /// Arrivals are looked at over the newest so many seconds; short ones see a surge early, long ones a slope.
 const WINDOWS_S: [f64; 4] = [10.0, 20.0, 60.0, 120.0];
 /// Arrivals scatter by the square root of their number; so many times that is chance.
-const CHANCE: f64 = 4.0;
+const CHANCE: f64 = 3.0;
+/// Where few arrive they scatter more than that.
+const FEW_ARRIVALS: f64 = 2.0;
 /// What is learned of holding times fades within so long.
 const LEARN_S: f64 = 3600.0;
 /// So many calls must have ended before their mean holding time is believed.
@@ -150,8 +152,8 @@ impl Flow {
             let arrived = count(started - before + newest.refused - oldest.refused);
             let usual = usual_per_s * span_s;
             // Where the window is not filled yet the few samples say too little.
-            let surely =
-                span_s >= window_s * 0.7 && arrived - usual > CHANCE * usual.max(1.0).sqrt();
+            let surely = span_s >= window_s * 0.7
+                && arrived - usual > CHANCE * usual.max(1.0).sqrt() + FEW_ARRIVALS;
             surely.then(|| arrived / span_s)
         };
         WINDOWS_S.into_iter().filter_map(surge).fold(0.0, f64::max)

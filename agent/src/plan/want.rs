@@ -154,7 +154,11 @@ fn read_calls(policy: &Policy, memory: &Memory, supply: Supply) -> SignalReading
         capacity,
         load: (capacity > 0.0).then(|| used / capacity),
         want: Some(now.max(foreseen)),
-        urgent: round_up(used / (hot_load(policy) * each)),
+        urgent: match policy.target {
+            Target::Load => round_up(used / (hot_load(policy) * each)),
+            // Erlang's formulas leave no more headroom than is needed.
+            _ => members_for(policy, used, each).0,
+        },
         keep: keep.max(foreseen),
         problem: (supply.unseen > 0).then(|| format!("{} members were not seen", supply.unseen)),
     }
