@@ -54,12 +54,14 @@ pub(super) fn remedy(cause: Cause) -> &'static str {
         | Cause::Cpu
         | Cause::Memory
         | Cause::Network
-        | Cause::Forecast
         | Cause::Surge
         | Cause::Spare
         | Cause::Losses
         | Cause::Surplus
         | Cause::Drained => "nothing; it goes on by itself.",
+        Cause::Forecast => {
+            "calls that begin must be no more than calls that end; it follows by itself."
+        }
         Cause::Minimum => "lower `min` for fewer members; more demand adds some.",
         Cause::Schedule => "the floor must end, or be changed in agent.toml.",
         Cause::Fallback | Cause::NoData => {

@@ -182,7 +182,11 @@ impl Agent {
             let by_reason = counts.entry(action.name().to_owned()).or_default();
             *by_reason.entry(plan.cause.name().to_owned()).or_default() += 1;
         }
-        let words = without_numbers(&plan.reason);
+        // What a paused pool does not do is no news, whatever its load does.
+        let words = match decision.input.policy.mode {
+            Mode::Paused => String::new(),
+            _ => without_numbers(&plan.reason),
+        };
         let last = self.recorded.get(subject);
         let changed = last.is_none_or(|last| {
             (last.cause, &last.words, &last.advice) != (plan.cause, &words, &plan.advice)

@@ -97,7 +97,8 @@ impl Watcher<'_, '_> {
         let calls = now.members("conference").map(|(_, m)| m.calls.to_string());
         let calls: Vec<String> = calls.collect();
         let events = self.events();
-        let decision = events.iter().rfind(|e| e["event"] == "decision");
+        let of_conference = |e: &&Value| e["event"] == "decision" && e["pool"] == "conference";
+        let decision = events.iter().rfind(of_conference);
         let decision = decision.map_or(String::new(), |e| {
             format!("{:5.1} s: {}", e["t"].as_f64().unwrap_or(0.0), verdict(e))
         });
