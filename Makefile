@@ -10,10 +10,10 @@ TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 # No progress bars where nobody watches.
 export CARGO_TERM_PROGRESS_WHEN ?= $(shell [ -t 1 ] && echo auto || echo never)
 
-.PHONY: help setup build demo test check bench clean
+.PHONY: help setup build demo test check bench bench-plan clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## install everything that the other targets need
 	@scripts/setup.sh
@@ -42,6 +42,10 @@ bench: ## measure ours and the stock way in the same Kamailio, and print the fig
 	@scripts/setup.sh bench
 	@$(MAKE) build
 	cargo run --release -p kamscale-tests --bin bench
+
+bench-plan: ## play every scenario of the simulator with our plan and its rivals (SEEDS=2: a quick look)
+	@scripts/setup.sh plan
+	cargo run --release -p kamscale-tests --bin bench-plan -- $(SEEDS)
 
 clean: ## remove everything built, Kamailio's headers too
 	cargo clean

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what the make targets need and what is missing, on Debian 12; skips what is there.
-#   scripts/setup.sh [build] [test] [demo] [bench] [check]      without a group: everything
+#   scripts/setup.sh [build] [test] [demo] [bench] [plan] [check]      without a group: everything
 # Needs a Rust toolchain and make; installs as root or with sudo. What it cannot install it names, with the command
 # that would do it, and then ends with an error. It changes no apt sources and starts no service.
 set -euo pipefail
@@ -25,9 +25,9 @@ GROUPS_WANTED=("$@")
 [ $# -gt 0 ] || GROUPS_WANTED=(build test demo bench check)
 for group in "${GROUPS_WANTED[@]}"; do
     case $group in
-    build | test | demo | bench | check) ;;
+    build | test | demo | bench | plan | check) ;;
     *)
-        echo "setup: unknown group '$group'; there are: build test demo bench check" >&2
+        echo "setup: unknown group '$group'; there are: build test demo bench plan check" >&2
         exit 2
         ;;
     esac
@@ -56,8 +56,8 @@ has_clang() { has_command clang || has_file '/usr/bin/clang-[0-9]*'; }
 # package | what it is | probe | groups that need it
 packages() {
     cat <<'TABLE'
-gcc|the C compiler and linker|has_command gcc|build test demo bench check
-libc6-dev|headers of the C library|has_file /usr/include/stdlib.h|build test demo bench check
+gcc|the C compiler and linker|has_command gcc|build test demo bench plan check
+libc6-dev|headers of the C library|has_file /usr/include/stdlib.h|build test demo bench plan check
 kamailio|the SIP server|has_kamailio|build test demo bench check
 dpkg-dev|unpacks the source that has Kamailio's headers|has_command dpkg-source|build test demo bench check
 libclang-14-dev|reads Kamailio's headers (bindgen)|has_libclang|build test demo bench check
@@ -67,7 +67,7 @@ sip-tester|sipp, the SIP caller|has_command sipp|test demo bench
 iproute2|ip and ss|has_command ip|test demo bench
 procps|ps|has_command ps|test demo bench
 python3|small SIP members and callers of tests|has_command python3|test
-git|says which commit a report is about|has_command git|demo bench
+git|says which commit a report is about|has_command git|demo bench plan
 valgrind|callgrind counts instructions|has_command valgrind|bench
 shellcheck|checks the shell scripts|has_command shellcheck|check
 TABLE
@@ -230,7 +230,7 @@ check_deny() {
 
 check_rust
 check_packages
-check_kamailio
+if wanted build test demo bench check; then check_kamailio; fi
 if wanted check && has_command cargo; then
     check_component fmt rustfmt
     check_component clippy clippy

@@ -2,6 +2,8 @@
 //! programs (`target/reports/NAME.json`). It must not judge: each figure says itself whether its
 //! target was met.
 
+mod figure;
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,87 +12,9 @@ use std::time::Instant;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::tools::{repository, tool};
+use crate::tools::{installed, repository};
 
-/// One measured or counted value. Its name stays the same for ever.
-#[derive(Clone, Debug, Serialize)]
-pub struct Figure {
-    name: String,
-    /// `null` if it could not be measured; `how` says why.
-    value: Value,
-    unit: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    target: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    met: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ours: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    other: Option<Value>,
-    how: String,
-}
-
-impl Figure {
-    /// What was measured in this run.
-    #[must_use]
-    pub fn new(name: &str, value: impl Into<Value>, unit: &str) -> Self {
-        Self {
-            name: name.into(),
-            value: value.into(),
-            unit: unit.into(),
-            target: None,
-            met: None,
-            ours: None,
-            other: None,
-            how: String::new(),
-        }
-    }
-
-    /// What was expected, and whether it came so.
-    #[must_use]
-    pub fn target(mut self, target: &str, met: bool) -> Self {
-        self.target = Some(target.into());
-        self.met = Some(met);
-        self
-    }
-
-    /// How it was measured; for `null` why it could not be.
-    #[must_use]
-    pub fn how(mut self, how: impl Into<String>) -> Self {
-        self.how = how.into();
-        self
-    }
-
-    /// What both sides of a comparison measured.
-    #[must_use]
-    pub fn sides(mut self, ours: Value, other: Value) -> Self {
-        self.ours = Some(ours);
-        self.other = Some(other);
-        self
-    }
-
-    /// False only if it has a target and missed it.
-    #[must_use]
-    pub fn is_met(&self) -> bool {
-        self.met.unwrap_or(true)
-    }
-
-    /// Its value, in words.
-    #[must_use]
-    pub fn shown(&self) -> String {
-        match &self.value {
-            Value::Null => "-".into(),
-            Value::Number(n) if n.is_f64() => format!("{:.2}", n.as_f64().unwrap_or(0.0)),
-            other => other.to_string(),
-        }
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
+pub use figure::Figure;
 
 /// Something that happened; its details stand beside its time and name.
 #[derive(Clone, Debug, Serialize)]
@@ -163,12 +87,20 @@ impl Report {
     /// A table for people.
     #[must_use]
     pub fn table(&self) -> String {
-        let width = |of: &dyn Fn(&Figure) -> usize| self.figures.iter().map(of).max().unwrap_or(0);
+        Self::table_of(&self.figures)
+    }
+
+    /// A table of some figures.
+    #[must_use]
+    pub fn table_of<'a>(figures: impl IntoIterator<Item = &'a Figure>) -> String {
+        let figures: Vec<&Figure> = figures.into_iter().collect();
+        let width =
+            |of: &dyn Fn(&Figure) -> usize| figures.iter().map(|f| of(f)).max().unwrap_or(0);
         let names = width(&|f| f.name.len());
         let values = width(&|f| f.shown().len() + 1 + f.unit.len());
         let targets = width(&|f| f.target.as_ref().map_or(0, String::len));
         let mut table = String::new();
-        for figure in &self.figures {
+        for figure in figures {
             let verdict = match figure.met {
                 Some(true) => "ok",
                 Some(false) => "MISSED",
@@ -261,8 +193,11 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// `?` where there is none: simulations need no Kamailio.
 fn kamailio_version() -> String {
-    let text = output(Command::new(tool("kamailio")).arg("-v"));
+    let text = installed("kamailio").map_or(String::new(), |kamailio| {
+        output(Command::new(kamailio).arg("-v"))
+    });
     let words = text.split_whitespace().skip_while(|w| *w != "kamailio");
     words
         .skip(1)

@@ -11,10 +11,14 @@ use std::path::{Path, PathBuf};
 #[must_use]
 #[track_caller]
 pub fn tool(name: &str) -> PathBuf {
+    installed(name).unwrap_or_else(|| panic!("{name} is not installed; `make setup` installs it"))
+}
+
+/// A program of the system, if it is installed.
+pub(crate) fn installed(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let known = env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/bin".into()]);
-    let found = known.map(|dir| dir.join(name)).find(|p| p.is_file());
-    found.unwrap_or_else(|| panic!("{name} is not installed; `make setup` installs it"))
+    known.map(|dir| dir.join(name)).find(|p| p.is_file())
 }
 
 /// A program or library of this project, in the folder of the running program.
