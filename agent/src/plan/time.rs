@@ -7,7 +7,7 @@ const LEAP_S: f64 = 30.0;
 /// One tick vouches for at most so many seconds of draining or being empty.
 const MAX_TICK_S: f64 = 10.0;
 /// A gap in good data beyond this starts the stabilization window anew.
-const MAX_GAP_S: f64 = 10.0;
+const MAX_GAP_S: f64 = LEAP_S;
 
 /// Brings memory to `now_s`; answers the seconds that this tick vouches for.
 pub(super) fn advance(
@@ -24,6 +24,9 @@ pub(super) fn advance(
     } else if step_s > LEAP_S {
         memory.forget_demand();
         memory.block_removal(until_s, "the clock leapt, or the agent slept");
+        if memory.guard_until_s > now_s - step_s {
+            memory.guard_until_s += step_s;
+        }
     }
     if observation.agent_restarted {
         memory.forget_demand();
