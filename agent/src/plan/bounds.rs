@@ -3,7 +3,7 @@
 use super::number::{count, round_up};
 use super::supply::Supply;
 use super::want::{self, Readings};
-use super::{Bound, Cause, Memory, Observation, Policy, Quality};
+use super::{Bound, Cause, Memory, Observation, Policy, Quality, Target};
 
 /// The surge step is taken while a refusal is not older than this.
 const REFUSED_S: f64 = 15.0;
@@ -19,6 +19,10 @@ pub(super) struct Want {
     pub(super) least: u32,
     /// Members that a removal must leave.
     pub(super) keep: u32,
+    /// Of those, members that must stay for what is measured beside calls.
+    pub(super) measured_keep: u32,
+    /// What the surge step asks for: active members, not drains.
+    surge: u32,
     /// What asks for so many.
     pub(super) cause: Cause,
     /// What allows no more, if more were asked for.
@@ -56,16 +60,18 @@ pub(super) fn want(
     supply: Supply,
     now_s: f64,
 ) -> Want {
-    // Without a signal the pool keeps what it has; members that are down may come back.
+    // Without a signal the pool keeps what it has.
     let (members, cause) = match readings.largest() {
         Some(signal) => (signal.want.unwrap_or(0), want::because(signal)),
-        None => (supply.have() + supply.down + supply.draining, Cause::NoData),
+        None => (supply.have() + supply.draining, Cause::NoData),
     };
     let mut want = Want {
         members,
         active: 0,
         least: 0,
         keep: 0,
+        measured_keep: 0,
+        surge: 0,
         cause,
         limited: None,
         bounds: vec![(Bound::Signals, members)],
@@ -83,7 +89,7 @@ pub(super) fn want(
     want.limit(Bound::Maximum, Cause::Maximum, policy.max);
     // Drains are capacity that is back in no time; but what is urgent must be active.
     let urgent = readings.urgent().saturating_add(policy.spare);
-    let urgent = urgent.max(want.least).max(surge_of(&want.bounds));
+    let urgent = urgent.max(want.least).max(want.surge);
     want.active = want
         .members
         .saturating_sub(supply.draining)
@@ -95,13 +101,11 @@ pub(super) fn want(
         .saturating_add(policy.spare)
         .max(want.members)
         .min(policy.max);
+    want.measured_keep = readings
+        .measured_keep()
+        .saturating_add(policy.spare)
+        .min(policy.max);
     want
-}
-
-/// What the surge step asks for: active members, not drains.
-fn surge_of(bounds: &[(Bound, u32)]) -> u32 {
-    let surge = bounds.iter().find(|(bound, _)| *bound == Bound::Surge);
-    surge.map_or(0, |(_, members)| *members)
 }
 
 fn raise_for_demand(
@@ -116,9 +120,12 @@ fn raise_for_demand(
         .flow
         .last_refused_s
         .is_some_and(|last_s| (0.0..=REFUSED_S).contains(&(now_s - last_s)));
-    if supply.serving > 0 && (refusing || readings.load() >= policy.surge_load) {
-        let surge = round_up(policy.surge_step * f64::from(supply.serving));
-        want.raise(Bound::Surge, Cause::Surge, surge);
+    // By Erlang's targets a pool runs hot and refuses a few all the time: that alone is no surge.
+    let as_meant = policy.target != Target::Load && !readings.rising();
+    let hot = refusing || readings.load() >= policy.surge_load;
+    if supply.serving > 0 && hot && !as_meant {
+        want.surge = round_up(policy.surge_step * f64::from(supply.serving));
+        want.raise(Bound::Surge, Cause::Surge, want.surge);
     }
     if policy.spare > 0 {
         let spared = want.members.saturating_add(policy.spare);

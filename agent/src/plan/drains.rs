@@ -12,6 +12,8 @@ pub(super) struct Drained {
     pub(super) why: String,
     /// Whether an operator asked for it.
     asked: bool,
+    /// Whether it is down, so that nobody can take it back.
+    down: bool,
     /// Whether it stays as a reserve, because without it the pool would be too small.
     pub(super) needed: bool,
 }
@@ -19,8 +21,10 @@ pub(super) struct Drained {
 /// Marks drained members that would be bought again once they are gone.
 pub(super) fn keep_needed(drained: &mut [Drained], supply: Supply, want: &Want) {
     let mut left = supply.have() + supply.draining;
-    for drained in drained.iter_mut().filter(|drained| !drained.asked) {
-        if left <= want.members {
+    let reserve = |drained: &&mut Drained| !drained.asked && !drained.down;
+    for drained in drained.iter_mut().filter(reserve) {
+        // As for every removal: what goes must not be wanted again at the next breath of demand.
+        if left <= want.keep {
             drained.needed = true;
         } else {
             left = left.saturating_sub(1);
@@ -86,6 +90,7 @@ fn drained(member: &MemberView, why: String, asked: bool) -> Drained {
         member: member.name.clone(),
         why,
         asked,
+        down: member.down,
         needed: false,
     }
 }

@@ -17,6 +17,8 @@ use super::{Memory, Observation, Policy};
 /// Samples are kept so long, and at least so far apart.
 const KEEP_S: f64 = 120.0;
 const STEP_S: f64 = 5.0;
+/// Older than this the newest sample says nothing of what comes.
+const STALE_S: f64 = 30.0;
 /// Arrivals are looked at over the newest so many seconds; short ones see a surge early, long ones a slope.
 const WINDOWS_S: [f64; 4] = [10.0, 20.0, 60.0, 120.0];
 /// Arrivals scatter by the square root of their number; so many times that is chance.
@@ -43,8 +45,8 @@ pub struct Sample {
     pub calls: u64,
     /// Calls begun since Kamailio's start, if known.
     pub started: Option<u64>,
-    /// Requests refused since Kamailio's start.
-    pub refused: u64,
+    /// Requests refused since Kamailio's start, if known.
+    pub refused: Option<u64>,
 }
 
 /// What is remembered of the flow of calls.
@@ -68,19 +70,23 @@ impl Flow {
             t_s: now_s,
             calls: supply.all_calls,
             started: observation.started,
-            refused: observation.refused.unwrap_or(0),
+            refused: observation.refused,
         };
         let Some(last) = self.samples.back() else {
             self.samples.push_back(sample);
             return true;
         };
+        let (began, refused) = (
+            since(last.started, sample.started),
+            since(last.refused, sample.refused),
+        );
         // Counters that went back belong to another Kamailio.
-        if sample.started < last.started || sample.refused < last.refused || now_s < last.t_s {
+        if began == Some(None) || refused == Some(None) || now_s < last.t_s {
             self.samples.clear();
             self.samples.push_back(sample);
             return true;
         }
-        if sample.refused > last.refused {
+        if refused.flatten().is_some_and(|refused| refused > 0.0) {
             self.last_refused_s = Some(now_s);
         }
         if now_s - last.t_s < STEP_S {
@@ -103,12 +109,12 @@ impl Flow {
         let Some(last) = self.samples.back() else {
             return true;
         };
-        let (Some(started), Some(before)) = (sample.started, last.started) else {
+        let Some(began) = since(last.started, sample.started).flatten() else {
             return true;
         };
         let (calls, earlier) = (count(sample.calls), count(last.calls));
         let step_s = sample.t_s - last.t_s;
-        let ended = (count(started - before) + earlier - calls).max(0.0);
+        let ended = (began + earlier - calls).max(0.0);
         let usual = self.hold_s().map(|hold_s| earlier * step_s / hold_s);
         let torn = usual.is_some_and(|usual| ended > TORN * usual + FEW_CALLS)
             || calls < earlier * (1.0 - COLLAPSE) && earlier >= FEW_CALLS;
@@ -127,7 +133,22 @@ impl Flow {
     }
 
     /// Calls that will be on active members after `horizon_s`, at most `cap` times those of now.
-    pub(super) fn expected(&self, calls: f64, horizon_s: f64, cap: f64, least: f64) -> f64 {
+    pub(super) fn expected(
+        &self,
+        calls: f64,
+        horizon_s: f64,
+        cap: f64,
+        least: f64,
+        now_s: Option<f64>,
+    ) -> f64 {
+        // What was seen long ago says nothing of what comes.
+        let newest_s = self.samples.back().map(|sample| sample.t_s);
+        if newest_s
+            .zip(now_s)
+            .is_some_and(|(newest_s, now_s)| now_s - newest_s > STALE_S)
+        {
+            return calls;
+        }
         let rise = match self.hold_s() {
             Some(hold_s) => {
                 let reach_s = hold_s * (1.0 - (-horizon_s / hold_s).exp());
@@ -147,9 +168,10 @@ impl Flow {
         };
         let surge = |window_s: f64| {
             let oldest = self.back_to(newest.t_s - window_s)?;
-            let (started, before) = (newest.started?, oldest.started?);
+            let began = since(oldest.started, newest.started).flatten()?;
+            let refused = since(oldest.refused, newest.refused).flatten();
             let span_s = newest.t_s - oldest.t_s;
-            let arrived = count(started - before + newest.refused - oldest.refused);
+            let arrived = began + refused.unwrap_or(0.0);
             let usual = usual_per_s * span_s;
             // Where the window is not filled yet the few samples say too little.
             let surely = span_s >= window_s * 0.7
@@ -190,6 +212,13 @@ impl Flow {
         let needed = policy.outage_drop * if others_fell { 0.5 } else { 1.0 };
         (peak >= FEW_CALLS && drop >= needed).then_some(drop)
     }
+}
+
+/// By how much a counter grew: `Some(None)` if it went back, `None` if it was not seen twice.
+fn since(before: Option<u64>, now: Option<u64>) -> Option<Option<f64>> {
+    before
+        .zip(now)
+        .map(|(before, now)| now.checked_sub(before).map(count))
 }
 
 /// Brings the flow up to date and sets the outage guard.

@@ -13,6 +13,7 @@ mod drains;
 pub mod erlang;
 mod flow;
 mod grow;
+mod measured;
 mod memory;
 mod number;
 mod observation;

@@ -21,11 +21,14 @@ pub(super) const SHRINK_S: f64 = 600.0;
 
 /// Drains the emptiest members, or says why none.
 pub(super) fn shrink(look: &Look<'_>) -> Verdict {
-    let (surplus, peak_calls) = match surplus(look).and_then(|found| quiet(look).map(|()| found)) {
+    if look.observation.quality != Quality::Good {
+        return Verdict::hold(Cause::NoData, "nothing is removed without complete data");
+    }
+    let surplus = match surplus(look).and_then(|found| quiet(look).map(|()| found)) {
         Ok(found) => found,
         Err((cause, why)) => return Verdict::hold(cause, why),
     };
-    let victims = emptiest(look, surplus.min(allowed(look)));
+    let victims = emptiest(look, surplus.members.min(allowed(look)));
     if victims.is_empty() {
         return Verdict::hold(
             Cause::Protected,
@@ -33,18 +36,10 @@ pub(super) fn shrink(look: &Look<'_>) -> Verdict {
         );
     }
     let names: Vec<&str> = victims.iter().map(|member| member.name.as_str()).collect();
-    let left: u64 = victims
-        .iter()
-        .map(|member| u64::from(member.capacity))
-        .sum();
-    let percent = |capacity: u64| 100.0 * count(peak_calls) / count(capacity.max(1));
     let words = format!(
-        "draining {}, the emptiest: the peak of {:.0} s was {peak_calls} calls, {:.0} %, and would \
-         be {:.0} % without",
+        "draining {}, the emptiest: {}",
         names.join(", "),
-        look.policy.stabilization_s,
-        percent(look.supply.capacity),
-        percent(look.supply.capacity.saturating_sub(left)),
+        why(look, &surplus, &victims)
     );
     let drain = |member: &&MemberView| Action::Drain {
         member: member.name.clone(),
@@ -54,6 +49,31 @@ pub(super) fn shrink(look: &Look<'_>) -> Verdict {
         cause: Cause::Surplus,
         words,
     }
+}
+
+/// Why these may go.
+fn why(look: &Look<'_>, surplus: &Surplus, victims: &[&MemberView]) -> String {
+    if surplus.early {
+        let (calls, drains) = (look.supply.all_calls, look.supply.draining);
+        let drains = drains + u32::try_from(victims.len()).unwrap_or(u32::MAX);
+        return format!(
+            "demand falls, {calls} calls now after a peak of {} within {:.0} s; until it is empty \
+             it can be taken back, as all {drains} that drain",
+            surplus.peak_calls, look.policy.stabilization_s
+        );
+    }
+    let left: u64 = victims
+        .iter()
+        .map(|member| u64::from(member.capacity))
+        .sum();
+    let percent = |capacity: u64| 100.0 * count(surplus.peak_calls) / count(capacity.max(1));
+    format!(
+        "the peak of {:.0} s was {} calls, {:.0} %, and would be {:.0} % without",
+        look.policy.stabilization_s,
+        surplus.peak_calls,
+        percent(look.supply.capacity),
+        percent(look.supply.capacity.saturating_sub(left)),
+    )
 }
 
 /// "1 member is", "2 members are".
@@ -66,18 +86,20 @@ fn members(count: u32) -> String {
 
 type Hold = (Cause, String);
 
-/// How many members were too many all the time, and the most calls meanwhile.
-fn surplus(look: &Look<'_>) -> Result<(u32, u64), Hold> {
+/// What may go.
+#[derive(Debug)]
+struct Surplus {
+    /// How many members were too many all the time.
+    members: u32,
+    /// The most calls meanwhile.
+    peak_calls: u64,
+    /// Whether they are only too many because demand falls.
+    early: bool,
+}
+
+/// How many members may go, or why none.
+fn surplus(look: &Look<'_>) -> Result<Surplus, Hold> {
     let (serving, policy) = (look.supply.serving, look.policy);
-    let least = look.want.least.max(1);
-    if serving <= least {
-        let cause = if look.want.members > least {
-            look.want.cause
-        } else {
-            Cause::Minimum
-        };
-        return Err((cause, format!("at the minimum of {least}")));
-    }
     if look.supply.booting > 0 || look.observation.unconfirmed_creates > 0 {
         let booting = look
             .supply
@@ -85,23 +107,47 @@ fn surplus(look: &Look<'_>) -> Result<(u32, u64), Hold> {
             .max(look.observation.unconfirmed_creates);
         return Err((Cause::Booting, format!("{} booting", members(booting))));
     }
-    let (peak_calls, keep) = look.memory.peak();
+    let least = look.want.least.max(1);
+    let wanted = look.want.members;
+    if serving <= least {
+        let cause = if wanted > least {
+            look.want.cause
+        } else {
+            Cause::Minimum
+        };
+        let why = if wanted > serving {
+            format!("{wanted} are wanted and there, as drains can be taken back")
+        } else {
+            format!("at the minimum of {least}")
+        };
+        return Err((cause, why));
+    }
+    let (peak_calls, peak_keep) = look.memory.peak();
     let keep = early(look, peak_calls)
-        .map_or(keep, |early| early.min(keep))
+        .map_or(peak_keep, |early| early.min(peak_keep))
         .max(least);
     if keep < serving {
-        return Ok((serving - keep, peak_calls));
+        return Ok(Surplus {
+            members: serving - keep,
+            peak_calls,
+            early: serving <= peak_keep,
+        });
     }
-    if look.want.members >= serving {
+    if wanted >= serving {
         let cause = look.want.limited.unwrap_or(Cause::Steady);
-        return Err((cause, format!("{} are wanted and there", look.want.members)));
+        let drains = if wanted > serving {
+            ", as drains can be taken back"
+        } else {
+            ""
+        };
+        return Err((cause, format!("{wanted} are wanted and there{drains}")));
     }
     if look.want.keep >= serving {
         let why = format!("with one of {serving} less the load would be too near to what adds one");
         return Err((Cause::Projection, why));
     }
     let why = format!(
-        "within the last {} s {keep} were needed",
+        "within the last {} s all {serving} were needed",
         nearest(policy.stabilization_s)
     );
     Err((Cause::Stabilizing, why))
@@ -124,6 +170,8 @@ fn early(look: &Look<'_>, peak_calls: u64) -> Option<u32> {
     let hot = want::hot_load(policy) - HOT_MARGIN;
     let now = round_up(count(look.supply.calls) / (hot * each));
     let least = look.want.active.max(look.want.least);
+    // Only calls are known to fall: the rest must fit as after any removal.
+    let least = least.max(look.want.measured_keep);
     // All that is there, drains included, must do for what was needed lately.
     let reach = look.supply.serving + look.supply.draining;
     let (_, keep) = memory.peak();
@@ -132,11 +180,7 @@ fn early(look: &Look<'_>, peak_calls: u64) -> Option<u32> {
 
 /// Whether things have been calm and well seen for long enough.
 fn quiet(look: &Look<'_>) -> Result<(), Hold> {
-    let (observation, memory, supply) = (look.observation, look.memory, look.supply);
-    if observation.quality != Quality::Good {
-        let why = "nothing is removed without complete data";
-        return Err((Cause::NoData, why.into()));
-    }
+    let (memory, supply) = (look.memory, look.supply);
     if let Some(problem) = look.problem {
         return Err((Cause::NoData, problem.into()));
     }

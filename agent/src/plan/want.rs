@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::measured::{informing, read_signal, unusable};
 use super::number::{count, round_down, round_up};
 use super::supply::Supply;
 use super::{
@@ -10,8 +11,6 @@ use super::{
 
 /// After a removal the load must stay so far below the load that adds.
 const MARGIN: f64 = 0.02;
-/// A signal is used if so many of the active members reported it.
-const REPORTED: f64 = 0.8;
 /// Beyond the boot time the next look and the publication take a little.
 const REACT_S: f64 = 15.0;
 
@@ -75,6 +74,14 @@ impl Readings {
         self.all.iter().map(|signal| signal.keep).max().unwrap_or(0)
     }
 
+    /// Members that must stay for what is measured beside the calls of the pool.
+    pub(super) fn measured_keep(&self) -> u32 {
+        let measured =
+            |signal: &&SignalReading| signal.kind != SignalKind::Calls || signal.of.is_some();
+        let kept = self.all.iter().filter(measured).map(|signal| signal.keep);
+        kept.max().unwrap_or(0)
+    }
+
     /// Members that must be active at once.
     pub(super) fn urgent(&self) -> u32 {
         self.all
@@ -122,7 +129,7 @@ pub(super) fn read(
     }
     for signal in &observation.signals {
         let configured = |rule: &SignalPolicy| rule.kind == signal.kind && rule.of == signal.of;
-        if !policy.signals.iter().any(configured) {
+        if signal.used.is_finite() && !policy.signals.iter().any(configured) {
             all.push(informing(signal));
         }
     }
@@ -137,9 +144,10 @@ fn read_calls(policy: &Policy, memory: &Memory, supply: Supply) -> SignalReading
     let each = supply.each(policy);
     let horizon_s = memory.boot_p90_s(policy) + REACT_S;
     let total = count(supply.all_calls);
-    let expected = memory
-        .flow
-        .expected(total, horizon_s, policy.trend_cap, each);
+    let expected =
+        memory
+            .flow
+            .expected(total, horizon_s, policy.trend_cap, each, memory.last_now_s);
     let (now, keep) = members_for(policy, total, each);
     // Headroom is for what nobody foresees; what is foreseen must only fit.
     let foreseen = match policy.target {
@@ -160,7 +168,10 @@ fn read_calls(policy: &Policy, memory: &Memory, supply: Supply) -> SignalReading
             _ => members_for(policy, used, each).0,
         },
         keep: keep.max(foreseen),
-        problem: (supply.unseen > 0).then(|| format!("{} members were not seen", supply.unseen)),
+        problem: (supply.unseen > 0).then(|| {
+            let (unseen, active) = (supply.unseen, supply.serving + supply.down);
+            format!("the calls of {unseen} of {active} active members were not seen")
+        }),
     }
 }
 
@@ -195,87 +206,11 @@ fn sized(target: Target, erlangs: f64) -> Option<f64> {
 
 /// Members wanted for a load, and members that must stay: enough for the load with the margin (the
 /// projection), and as many as leave the load of those before the removal below `scale_in_load`.
-fn band(used: f64, each: f64, scale_out_load: f64, scale_in_load: f64) -> (u32, u32) {
+pub(super) fn band(used: f64, each: f64, scale_out_load: f64, scale_in_load: f64) -> (u32, u32) {
     let want = round_up(used / (scale_out_load * each));
     let projected = round_up(used / ((scale_out_load - MARGIN).max(0.01) * each));
     let low = round_down(used / (scale_in_load * each));
     (want, want.max(projected).max(low))
-}
-
-/// A measured signal against its thresholds.
-fn read_signal(signal: &Signal, rule: &SignalPolicy, supply: Supply) -> SignalReading {
-    let active = supply.serving + supply.down;
-    let reported = signal.reported.unwrap_or(active);
-    if signal.age_s > rule.max_age_s {
-        let why = format!(
-            "it is {:.0} s old, usable for {:.0} s",
-            signal.age_s, rule.max_age_s
-        );
-        return unusable(rule, supply, why);
-    }
-    if f64::from(reported) < REPORTED * f64::from(active) || !signal.used.is_finite() {
-        let why = format!("{reported} of {active} members reported it");
-        return unusable(rule, supply, why);
-    }
-    // A member that did not report counts as idle for additions and as full for removals.
-    let missing = f64::from(active.saturating_sub(reported)) * rule.capacity;
-    let capacity = f64::from(supply.serving) * rule.capacity;
-    let used = signal.used.max(0.0);
-    let (want, _) = band(used, rule.capacity, rule.scale_out_load, rule.scale_in_load);
-    let filled = used + missing;
-    let (_, keep) = band(
-        filled,
-        rule.capacity,
-        rule.scale_out_load,
-        rule.scale_in_load,
-    );
-    SignalReading {
-        kind: rule.kind,
-        of: rule.of.clone(),
-        used,
-        expected: used,
-        capacity,
-        load: (capacity > 0.0).then(|| used / capacity),
-        want: Some(want),
-        urgent: want,
-        keep,
-        problem: None,
-    }
-}
-
-fn unusable(rule: &SignalPolicy, supply: Supply, why: String) -> SignalReading {
-    let name = match &rule.of {
-        Some(of) => format!("{of} {}", rule.kind.name()),
-        None => rule.kind.name().into(),
-    };
-    SignalReading {
-        kind: rule.kind,
-        of: rule.of.clone(),
-        used: 0.0,
-        expected: 0.0,
-        capacity: f64::from(supply.serving) * rule.capacity,
-        load: None,
-        want: None,
-        urgent: 0,
-        keep: 0,
-        problem: Some(format!("{name} cannot be used: {why}")),
-    }
-}
-
-/// A signal without thresholds: people see it, decisions do not.
-fn informing(signal: &Signal) -> SignalReading {
-    SignalReading {
-        kind: signal.kind,
-        of: signal.of.clone(),
-        used: signal.used,
-        expected: signal.used,
-        capacity: 0.0,
-        load: None,
-        want: None,
-        urgent: 0,
-        keep: 0,
-        problem: None,
-    }
 }
 
 /// What led to the number that the signals want: the kind, or that more is expected.
