@@ -77,7 +77,7 @@ pub fn decide(
             continue;
         }
         if drained.needed {
-            let words = format!("; {} is empty and stays as a reserve", drained.member);
+            let words = format!("; {} stays as a reserve ({})", drained.member, drained.why);
             reason.push_str(&words);
             continue;
         }

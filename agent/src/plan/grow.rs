@@ -107,8 +107,12 @@ fn wait(look: &Look<'_>) -> Result<(), (Cause, String)> {
     let (memory, policy, supply) = (look.memory, look.policy, look.supply);
     let unconfirmed = look.observation.unconfirmed_creates;
     if unconfirmed > 0 {
-        let why =
-            format!("the outcome of {unconfirmed} creations is unknown and is looked up first");
+        let why = match unconfirmed {
+            1 => "the outcome of 1 creation is unknown and is looked up first".into(),
+            _ => {
+                format!("the outcome of {unconfirmed} creations is unknown and is looked up first")
+            }
+        };
         return Err((Cause::Unconfirmed, why));
     }
     if look.now_s < memory.no_create_before_s {
@@ -120,8 +124,12 @@ fn wait(look: &Look<'_>) -> Result<(), (Cause, String)> {
             );
             return Err((Cause::Quota, why));
         }
-        let failures = memory.failures_in_row;
-        let why = format!("creation failed {failures} times in a row: next try in {wait_s:.0} s");
+        let why = match memory.failures_in_row {
+            0 | 1 => format!("the last creation failed: next try in {wait_s:.0} s"),
+            failures => {
+                format!("creation failed {failures} times in a row: next try in {wait_s:.0} s")
+            }
+        };
         return Err((Cause::Backoff, why));
     }
     // The minimum is not a matter of demand: it is restored without waiting.
@@ -147,6 +155,10 @@ fn limits(look: &Look<'_>) -> Vec<Limit> {
     } else {
         round_down(policy.max_growth_share * f64::from(supply.serving)).max(SMALL_STEP)
     };
+    let step_words = match memory.failures_in_row {
+        0 => format!("at most {step} in one step"),
+        _ => "after a failed creation one is tried first".into(),
+    };
     let mut limits = vec![
         (
             policy.max.saturating_sub(existing),
@@ -156,12 +168,21 @@ fn limits(look: &Look<'_>) -> Vec<Limit> {
         (
             policy.max_booting.saturating_sub(booting),
             Cause::Booting,
-            format!("{booting} of at most {} are booting", policy.max_booting),
+            match supply.overdue {
+                0 => format!("{booting} of at most {} are booting", policy.max_booting),
+                overdue => format!(
+                    "{booting} of at most {} are booting, {overdue} of them for too long",
+                    policy.max_booting
+                ),
+            },
         ),
-        (step, Cause::Growth, format!("at most {step} in one step")),
+        (step, Cause::Growth, step_words),
     ];
     if let Some(words) = budget::used_up(memory, policy) {
-        let below_min = policy.min.saturating_sub(existing);
+        // Who leaves or is held by an operator serves nobody.
+        let below_min = policy
+            .min
+            .saturating_sub(supply.serving + supply.down + supply.booting);
         limits.push((below_min, Cause::Budget, words));
     }
     limits

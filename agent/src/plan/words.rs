@@ -40,7 +40,9 @@ pub(super) fn facts(
         }
     }
     let _ = write!(text, "; wanted {}", want.members);
-    let _ = match (because(want.cause), want.limited) {
+    let typed = for_a_type(signals, want.cause);
+    let why = typed.as_deref().or(because(want.cause));
+    let _ = match (why, want.limited) {
         (Some(why), None) => write!(text, " ({why})"),
         (Some(why), Some(_)) => write!(text, " ({why}; no more by the maximum)"),
         (None, Some(_)) => write!(text, " (no more by the maximum)"),
@@ -72,6 +74,19 @@ fn signal_words(text: &mut String, signal: &SignalReading) {
     if signal.rises() {
         let _ = write!(text, ", {} expected", nearest(signal.expected));
     }
+}
+
+/// In a stack of several types of machines: for which of them.
+fn for_a_type(signals: &[SignalReading], cause: Cause) -> Option<String> {
+    let asked = signals.iter().filter_map(|signal| signal.want).max();
+    let first = signals
+        .iter()
+        .find(|signal| signal.want.is_some() && signal.want == asked)?;
+    let of = first
+        .of
+        .as_ref()
+        .filter(|_| super::want::because(first) == cause)?;
+    Some(format!("for {of} {}", first.kind.name()))
 }
 
 /// Why so many are wanted, where it is not plain from the signals.
