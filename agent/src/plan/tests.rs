@@ -1,7 +1,13 @@
 //! Tests of the plan: golden scenarios as text, and properties over random histories.
 
+mod chance;
+mod decisions;
 mod golden;
+mod learning;
+mod pool;
 mod properties;
+mod steady;
+mod wild;
 
 use super::{MemberView, Memory, Mode, Observation, Phase, Policy, Quality};
 

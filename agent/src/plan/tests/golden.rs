@@ -2,7 +2,8 @@
 //! beside it. `BLESS=1` writes the text anew.
 //!
 //! A line of a scenario is `at SECONDS [times N every SECONDS]: WORDS`. Words are members as
-//! `NAME=PHASE/CALLS[,new][,down][,fixed]` (they stay until changed), `NAME=gone`, and events:
+//! `NAME=PHASE/CALLS[,new][,down][,fixed][,age=S]` (they stay until changed; calls `?` were not seen;
+//! a booting one was just ordered), `NAME=gone`, and events:
 //! `missing`, `partial`, `boot=ID`, `restart`, `failed`, `finished`, `mode=MODE`, `min=N`,
 //! `rate=N` (so many calls begin per second from now on), and any part of an observation as JSON
 //! without spaces (it lasts for the line). A line `policy JSON` changes the policy from then on.
@@ -95,6 +96,7 @@ fn play(scenario: &str) -> String {
                     ("finished", _) => seen.booted_s.push(5.0),
                     ("boot", id) => seen.boot_id = Some(id.parse().unwrap()),
                     ("min", min) => policy.min = min.parse().unwrap(),
+                    ("mode", "on") => policy.mode = Mode::On,
                     ("mode", "advise") => policy.mode = Mode::Advise,
                     ("mode", "out_only") => policy.mode = Mode::OutOnly,
                     ("mode", "paused") => policy.mode = Mode::Paused,
@@ -168,7 +170,14 @@ fn parse(name: &str, what: &str) -> super::MemberView {
         other => panic!("{other}"),
     };
     let mut member = member(name, phase, calls.parse().ok());
+    if phase == Phase::Booting {
+        member.age_s = 1.0;
+    }
     for flag in flags {
+        if let Some(age_s) = flag.strip_prefix("age=") {
+            member.age_s = age_s.parse().unwrap();
+            continue;
+        }
         match flag {
             "new" => member.age_s = 1.0,
             "down" => member.down = true,
