@@ -43,7 +43,7 @@ bench: ## measure ours and the stock way in the same Kamailio, and print the fig
 	@$(MAKE) build
 	cargo run --release -p kamscale-tests --bin bench
 
-bench-plan: ## play every scenario of the simulator with our plan and its rivals (SEEDS=2: a quick look)
+bench-plan: ## play every scenario of the simulator with our plan and its rivals (SEEDS=2: a quick look; SEEDS="10 101": other days)
 	@scripts/setup.sh plan
 	cargo run --release -p kamscale-tests --bin bench-plan -- $(SEEDS)
 

@@ -91,7 +91,7 @@ impl Canvas {
 }
 
 /// The whole chart.
-pub(crate) fn draw(scenarios: &[Scenario], rows: &[Row], seeds: u64) -> String {
+pub(crate) fn draw(scenarios: &[Scenario], rows: &[Row]) -> String {
     let worst = rows.iter().map(|row| row.times_optimum.worst);
     let most_times = (worst.fold(1.0, f64::max) * 2.0).ceil() / 2.0;
     let mut canvas = Canvas::default();
@@ -106,6 +106,7 @@ pub(crate) fn draw(scenarios: &[Scenario], rows: &[Row], seeds: u64) -> String {
         }
     }
     let mut top = Canvas::default();
+    let seeds = rows.first().map_or((0, 0), |row| row.seeds);
     head(&mut top, most_times, seeds);
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {y}\" width=\"{WIDTH}\" height=\"{y}\" \
@@ -115,7 +116,7 @@ pub(crate) fn draw(scenarios: &[Scenario], rows: &[Row], seeds: u64) -> String {
     )
 }
 
-fn head(canvas: &mut Canvas, most_times: f64, seeds: u64) {
+fn head(canvas: &mut Canvas, most_times: f64, seeds: (u64, u64)) {
     let title = format!("font-size=\"26\" font-weight=\"bold\" fill=\"{INK}\"");
     canvas.text(
         (LEFT, 42.0),
@@ -123,13 +124,15 @@ fn head(canvas: &mut Canvas, most_times: f64, seeds: u64) {
         "Who loses callers, who cuts calls, and for how many member-hours",
     );
     let small = format!("font-size=\"15\" fill=\"{MUTED}\"");
-    let days = if seeds == 1 {
-        "One day of each scenario (seed 1), the same for all policies.".into()
-    } else {
-        format!(
-            "Bars: the median of {seeds} days of each scenario, the same days for all policies. \
-             Ticks: the worst day."
-        )
+    let days = match seeds {
+        (first, last) if first == last => {
+            format!("One day of each scenario (seed {first}), the same for all policies.")
+        }
+        (first, last) => format!(
+            "Bars: the median of {} days of each scenario (seeds {first} to {last}), the same days \
+             for all policies. Ticks: the worst day.",
+            last - first + 1
+        ),
     };
     canvas.text((LEFT, 68.0), &small, &days);
     let key = "\"optimum\" knew all demand beforehand; nobody can. Bars of lost callers are by magnitude: \

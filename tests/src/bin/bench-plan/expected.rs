@@ -122,7 +122,7 @@ mod tests {
         Row {
             scenario: "storm".into(),
             policy,
-            days: 3,
+            seeds: (1, 3),
             lost_share: spread(lost, worst),
             cut_calls: spread(0.0, 0.0),
             member_hours: spread(10.0, 10.0),

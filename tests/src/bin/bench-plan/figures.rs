@@ -70,9 +70,9 @@ fn add_row(report: &mut Report, row: &Row, scenario: &[&Row]) {
 }
 
 fn days(row: &Row) -> String {
-    match row.days {
-        1 => "seed 1".into(),
-        days => format!("median and worst of the seeds 1 to {days}"),
+    match row.seeds {
+        (first, last) if first == last => format!("seed {first}"),
+        (first, last) => format!("median and worst of the seeds {first} to {last}"),
     }
 }
 

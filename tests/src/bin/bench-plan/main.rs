@@ -10,6 +10,7 @@ mod play;
 mod row;
 mod tables;
 
+use std::ops::RangeInclusive;
 use std::process::ExitCode;
 
 use kamscale_agent::simulate::report::Report as Pages;
@@ -20,7 +21,9 @@ const DEFAULT_SEEDS: u64 = 10;
 
 fn main() -> ExitCode {
     let Some(seeds) = seeds() else {
-        eprintln!("usage: bench-plan [SEEDS]     how many days of each scenario, 1 to 100");
+        eprintln!(
+            "usage: bench-plan [SEEDS [FIRST]]     days of each scenario, 1 to 100; the first seed"
+        );
         return ExitCode::from(2);
     };
     let mut report = Report::new("plan");
@@ -34,13 +37,13 @@ fn main() -> ExitCode {
         measured::growth(&mut report, pools);
     }
     let scenarios = play::scenarios();
-    let outcomes = play::all(&scenarios, seeds);
+    let outcomes = play::all(&scenarios, seeds.clone());
     let rows = row::rows(&scenarios, &outcomes);
     let broken = figures::add(&mut report, &scenarios, &rows);
-    report.part("seeds", seeds.into());
+    report.part("seeds", vec![*seeds.start(), *seeds.end()].into());
 
     println!("{}", tables::scenarios(&scenarios, &outcomes));
-    let svg = write("plan.svg", &chart::draw(&scenarios, &rows, seeds));
+    let svg = write("plan.svg", &chart::draw(&scenarios, &rows));
     let markdown = write("plan.md", &tables::markdown(&scenarios, &rows));
     // The page compares rules; a pool with another configuration is no other rule.
     let rules = outcomes
@@ -59,9 +62,13 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(!broken.is_empty()))
 }
 
-fn seeds() -> Option<u64> {
-    match std::env::args().nth(1) {
-        None => Some(DEFAULT_SEEDS),
-        Some(seeds) => seeds.parse().ok().filter(|seeds| (1..=100).contains(seeds)),
-    }
+/// `SEEDS=2` plays the days 1 and 2, `SEEDS="10 101"` ten days that nobody has seen before.
+fn seeds() -> Option<RangeInclusive<u64>> {
+    let number = |place: usize, default: u64| match std::env::args().nth(place) {
+        None => Some(default),
+        Some(text) => text.parse().ok(),
+    };
+    let (seeds, first) = (number(1, DEFAULT_SEEDS)?, number(2, 1)?);
+    let last = first.checked_add(seeds.checked_sub(1)?)?;
+    (seeds <= 100).then_some(first..=last)
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::num::NonZero;
+use std::ops::RangeInclusive;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -89,11 +90,11 @@ pub(crate) fn titles() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Every policy on the days 1 to `seeds` of every scenario; by scenario, then seed, then policy.
-pub(crate) fn all(scenarios: &[Scenario], seeds: u64) -> Vec<Outcome> {
+/// Every policy on the days of these seeds in every scenario; by scenario, then seed, then policy.
+pub(crate) fn all(scenarios: &[Scenario], seeds: RangeInclusive<u64>) -> Vec<Outcome> {
     let days: Vec<(&Scenario, u64)> = scenarios
         .iter()
-        .flat_map(|scenario| (1..=seeds).map(move |seed| (scenario, seed)))
+        .flat_map(|scenario| seeds.clone().map(move |seed| (scenario, seed)))
         .collect();
     let next = AtomicUsize::new(0);
     let ended = Mutex::new(Vec::new());

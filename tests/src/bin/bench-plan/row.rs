@@ -30,7 +30,8 @@ impl Spread {
 pub(crate) struct Row {
     pub(crate) scenario: String,
     pub(crate) policy: &'static str,
-    pub(crate) days: usize,
+    /// First and last seed.
+    pub(crate) seeds: (u64, u64),
     pub(crate) lost_share: Spread,
     pub(crate) cut_calls: Spread,
     pub(crate) member_hours: Spread,
@@ -77,7 +78,7 @@ fn row(policy: &'static str, outcomes: Vec<&Outcome>) -> Option<Row> {
     Some(Row {
         scenario: own.first()?.scenario.clone(),
         policy,
-        days: own.len(),
+        seeds: (own.first()?.seed, own.last()?.seed),
         lost_share: spread(|figures| figures.lost_share)?,
         cut_calls: spread(|figures| decimal(figures.cut_calls))?,
         member_hours: spread(|figures| figures.member_hours)?,
@@ -134,7 +135,7 @@ mod tests {
         let own = row("kamscale", outcomes.iter().collect()).unwrap();
         assert_eq!(own.times_optimum, Spread::of([1.5, 2.0]).unwrap());
         assert_eq!(own.times_least.worst, 3.0);
-        assert_eq!((own.days, own.surge_s), (2, None));
+        assert_eq!((own.seeds, own.surge_s), ((1, 2), None));
         assert!(row("talk", outcomes.iter().collect()).is_none());
     }
 }
