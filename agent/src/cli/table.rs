@@ -43,7 +43,19 @@ pub(super) fn moment(unix_s: f64) -> String {
         reason = "whole seconds; out of range is a dash"
     )]
     let seconds = unix_s.floor() as i64;
-    chrono::DateTime::from_timestamp(seconds, 0).map_or("-".into(), |moment| {
-        moment.format("%Y-%m-%d %H:%M:%SZ").to_string()
+    jiff::Timestamp::from_second(seconds).map_or("-".into(), |moment| {
+        moment.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_of_the_calendar_in_utc_and_what_is_none_is_a_dash() {
+        assert_eq!(moment(1_763_800_200.9), "2025-11-22 08:30:00Z");
+        assert_eq!(moment(-0.5), "1969-12-31 23:59:59Z");
+        assert_eq!(moment(1e18), "-");
+    }
 }

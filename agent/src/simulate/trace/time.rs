@@ -1,6 +1,8 @@
 //! Moments as people write them: unix seconds, seconds from the start, RFC 3339, ISO 8601.
 
-use chrono::{DateTime, NaiveDateTime};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
 
 /// Above this a number is no seconds of our time (year 5138) but milliseconds.
 const MAX_UNIX_S: f64 = 1e11;
@@ -19,11 +21,8 @@ pub(super) fn parse(text: &str) -> Result<f64, String> {
             Ok(seconds)
         };
     }
-    if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
-        return Ok(precise(
-            moment.timestamp(),
-            moment.timestamp_subsec_millis(),
-        ));
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Ok(unix_s(moment));
     }
     // Without a zone it is UTC; only differences matter, and the hour on the axis.
     for format in [
@@ -32,12 +31,9 @@ pub(super) fn parse(text: &str) -> Result<f64, String> {
         "%Y-%m-%dT%H:%M",
         "%Y-%m-%d %H:%M",
     ] {
-        if let Ok(moment) = NaiveDateTime::parse_from_str(text, format) {
-            let moment = moment.and_utc();
-            return Ok(precise(
-                moment.timestamp(),
-                moment.timestamp_subsec_millis(),
-            ));
+        let civil = DateTime::strptime(format, text);
+        if let Ok(moment) = civil.and_then(|civil| Offset::UTC.to_timestamp(civil)) {
+            return Ok(unix_s(moment));
         }
     }
     Err(format!(
@@ -53,8 +49,8 @@ pub(super) fn of_day_s(moment_s: f64) -> Option<f64> {
 
 #[expect(
     clippy::cast_precision_loss,
-    reason = "unix seconds fit 52 bits until long after our time"
+    reason = "milliseconds of our time fit 52 bits"
 )]
-fn precise(seconds: i64, milliseconds: u32) -> f64 {
-    seconds as f64 + f64::from(milliseconds) / 1_000.0
+fn unix_s(moment: Timestamp) -> f64 {
+    moment.as_millisecond() as f64 / 1_000.0
 }
