@@ -14,6 +14,13 @@ pub(super) const MAX_TRIES: usize = 8;
 
 /// The longest scenario.
 const MAX_DURATION_S: f64 = 366.0 * 86_400.0;
+/// The most members at the start, and the most that can be the minimum: every look goes through them all.
+const MAX_START_MEMBERS: u32 = 100_000;
+/// The most calls under way at the start: each is simulated one by one.
+const MAX_CALLS_AT_START: f64 = 1e8;
+/// Balancers that shared more often, and callers who always tried again sooner, would keep time from
+/// going on.
+const LEAST_PAUSE_S: f64 = 0.01;
 
 /// How a balancer chooses among the members that take calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +120,11 @@ impl Span {
     pub fn holds(&self, at_s: f64) -> bool {
         at_s >= self.from_s && at_s < self.until_s
     }
+
+    /// Whether any moment lies in it, and none before the start.
+    fn is_one(&self) -> bool {
+        self.from_s >= 0.0 && self.until_s > self.from_s
+    }
 }
 
 /// What happens to a pool, whoever scales it. Times are seconds since the start, which is a midnight.
@@ -174,6 +186,9 @@ impl Scenario {
     /// A scenario from a table of (seconds since the start, first attempts per second), by time; each row
     /// holds until the next. Everything else is as in `steady`, with enough members at the start and
     /// room for four times the peak.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] if the table or the times make no sense.
     pub fn from_table(
         name: &str,
         rows: Vec<(f64, f64)>,
@@ -194,7 +209,11 @@ impl Scenario {
         Ok(scenario)
     }
 
-    /// A scenario from a trace that was read from a file.
+    /// A scenario from a trace that was read from a file: as from a table, but with the trace's calls
+    /// under way at the start.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] if it is too big to be run.
     pub fn from_trace(trace: &Trace) -> Result<Scenario, ScenarioError> {
         let rows = trace.arrivals.clone();
         let mut scenario = Scenario::from_table(&trace.name, rows, trace.hold_s, trace.duration_s)?;
@@ -207,25 +226,38 @@ impl Scenario {
     }
 
     /// Whether it can be run.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] with the first thing that is wrong.
     pub fn check(&self) -> Result<(), ScenarioError> {
         let problem = if !(self.duration_s > 0.0 && self.duration_s <= MAX_DURATION_S) {
             "it must last longer than 0 s, and at most a year"
         } else if !(self.hold_s > 0.0 && self.hold_s.is_finite()) {
-            "hold_s must be more than 0"
+            "hold_s must be a number, and more than 0"
         } else if self.capacity_calls == 0 {
             "capacity_calls must be at least 1"
         } else if self.max < self.min.max(self.start_members) {
             "max must not be below min or start_members"
+        } else if self.min.max(self.start_members) > MAX_START_MEMBERS {
+            "min and start_members must be at most 100,000; is the capacity right?"
         } else if self.balancing.count == 0 {
             "there must be a balancer"
         } else if !(1..=MAX_TRIES).contains(&usize::from(self.balancing.tries)) {
             "a balancer tries 1 to 8 members"
-        } else if !(self.retries.probability < 1.0 || self.retries.pause_s > 0.0) {
+        } else if self.balancing.share_s > 0.0 && self.balancing.share_s < LEAST_PAUSE_S {
+            "balancers must share at once (0 s) or at most every 0.01 s"
+        } else if !(self.retries.probability < 1.0 || self.retries.pause_s >= LEAST_PAUSE_S) {
             "who always tries again must pause"
+        } else if self.outages.len() > usize::from(u16::MAX) {
+            "there must be at most 65,535 outages"
+        } else if !self.outages.iter().chain(&self.blackouts).all(Span::is_one) {
+            "every outage and every blackout must begin, and end later"
+        } else if !self.crashes.iter().all(|crash| crash.at_s >= 0.0) {
+            "every crash must have its moment"
         } else if let Some(problem) = self.traffic.problem() {
             problem
-        } else if !(0.0..1e8).contains(&self.mean_calls_at_start()) {
-            "the calls at the start must be a number of calls"
+        } else if !(0.0..MAX_CALLS_AT_START).contains(&self.mean_calls_at_start()) {
+            "the calls at the start must be a number below 100 million"
         } else {
             return Ok(());
         };

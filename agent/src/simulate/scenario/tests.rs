@@ -57,6 +57,57 @@ fn who_always_tries_again_must_pause() {
 }
 
 #[test]
+fn what_would_never_end_or_fit_into_memory_is_refused() {
+    let refused = |change: fn(&mut Scenario)| {
+        let mut scenario = named::steady();
+        change(&mut scenario);
+        scenario.check().unwrap_err().problem
+    };
+    let short = refused(|scenario| scenario.balancing.share_s = 1e-9);
+    assert!(short.contains("share at once"), "{short}");
+    let hasty = refused(|scenario| {
+        scenario.retries.probability = 1.0;
+        scenario.retries.pause_s = 1e-9;
+    });
+    assert!(hasty.contains("must pause"), "{hasty}");
+    let many = refused(|scenario| (scenario.start_members, scenario.max) = (u32::MAX, u32::MAX));
+    assert!(many.contains("at most 100,000"), "{many}");
+    let endless = refused(|scenario| scenario.hold_s = f64::INFINITY);
+    assert!(endless.contains("hold_s must be a number"), "{endless}");
+    let fast = refused(|scenario| scenario.traffic = Traffic::of(Shape::Table(vec![(9.0, 1e9)])));
+    assert!(fast.contains("a million calls per second"), "{fast}");
+    let multiplied = refused(|scenario| {
+        scenario.traffic.spikes.push(crate::simulate::Spike {
+            from_s: 0.0,
+            until_s: 1.0,
+            factor: 1e300,
+            add_per_s: 0.0,
+        });
+    });
+    assert_eq!(multiplied, fast);
+}
+
+#[test]
+fn faults_must_have_their_time() {
+    let refused = |from_s, until_s| {
+        let mut scenario = named::steady();
+        scenario.outages = vec![Span { from_s, until_s }];
+        let outage = scenario.check().is_err();
+        scenario.blackouts = std::mem::take(&mut scenario.outages);
+        assert_eq!(scenario.check().is_err(), outage);
+        outage
+    };
+    assert!(refused(20.0, 10.0) && refused(f64::NAN, 10.0) && refused(0.0, f64::NAN));
+    assert!(!refused(0.0, 10.0));
+    let mut scenario = named::steady();
+    scenario.crashes = vec![Crash {
+        at_s: f64::NAN,
+        members: 1,
+    }];
+    assert!(scenario.check().is_err());
+}
+
+#[test]
 fn boots_keep_their_bounds() {
     use super::super::random::{Purpose, Stream};
     let mut random = Stream::new(1, Purpose::Boots);

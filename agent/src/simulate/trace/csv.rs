@@ -103,16 +103,16 @@ fn unknown_header(headers: &StringRecord) -> String {
     format!("the header \"{shown}\" is not known; {HEADERS}")
 }
 
-/// The first line tells the separator.
+/// The first line that is read tells the separator.
 fn delimiter_of(start: &[u8]) -> u8 {
     let line = start
         .split(|byte| *byte == b'\n')
-        .find(|line| !line.starts_with(b"#"));
+        .find(|line| !line.starts_with(b"#") && !matches!(*line, b"" | b"\r"));
     let line = line.unwrap_or_default();
     let others = [b',', b';', b'\t'].into_iter();
     others
         .max_by_key(|delimiter| {
-            // The last of equals would win: a comma does when there is none at all.
+            // Of equals, as when there is none of them, the comma.
             let count = line.iter().filter(|byte| *byte == delimiter).count();
             (count, u8::from(*delimiter == b','))
         })

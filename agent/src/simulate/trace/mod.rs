@@ -23,7 +23,7 @@ pub const MAX_ROWS: usize = 1_000_000;
 pub const MAX_CSV_BYTES: u64 = 1 << 30;
 /// The biggest JSON file; it is held in memory while it is read.
 pub const MAX_JSON_BYTES: u64 = 32 << 20;
-/// The most calls in a trace: each is simulated one by one.
+/// The most calls that arrive in a trace, and the most at its start: each is simulated one by one.
 pub const MAX_CALLS: f64 = 50e6;
 
 /// Traffic over time, beginning at 0.
@@ -166,6 +166,11 @@ fn checked(trace: Trace) -> Result<Trace, Fault> {
         return Err(Fault::whole(format!(
             "{calls:.0} calls are too many (at most {MAX_CALLS:.0}); are the values arrivals per \
              second? A counter needs rate(). Else cut the time, or divide rates and --capacity alike",
+        )));
+    }
+    if trace.calls_at_start > MAX_CALLS {
+        return Err(Fault::whole(format!(
+            "more than {MAX_CALLS:.0} calls would be under way at the start; is --hold-s in seconds?"
         )));
     }
     Ok(trace)

@@ -85,7 +85,8 @@ impl Series {
                 (pairs.collect(), last_s - first_s, first)
             }
         };
-        let step_s = second_s - first_s;
+        // Floats of our time differ by a little less or more than what was written.
+        let step_s = ((second_s - first_s) * 1_000.0).round() / 1_000.0;
         Ok(Trace {
             name,
             found: format!("{what}: {count} rows, the first {step_s} s apart"),

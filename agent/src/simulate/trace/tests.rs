@@ -37,6 +37,7 @@ fn moments_are_unix_seconds_or_of_the_calendar_and_begin_at_zero() {
         "2025-11-22T08:30:00Z,1\n2025-11-22T08:31:00Z,1\n",
         "2025-11-22T09:30:00+01:00,1\n2025-11-22T09:31:00.000+01:00,1\n",
         "2025-11-22 08:30:00,1\n2025-11-22T08:31,1\n",
+        "2025-11-22 08:30:00Z,1\n2025-11-22 08:31:00.000,1\n",
     ] {
         let trace = good(&format!("time,arrivals_per_s\n{rows}"));
         assert_eq!(trace.arrivals, [(0.0, 1.0), (60.0, 1.0)], "{rows}");
@@ -48,7 +49,7 @@ fn moments_are_unix_seconds_or_of_the_calendar_and_begin_at_zero() {
 fn other_columns_orders_separators_comments_and_a_byte_order_mark_do_no_harm() {
     let trace = good("\u{feff}# exported\nsite; Arrivals_per_s ;TIME\r\nx; 1 ;0\r\ny;2;60\r\n");
     assert_eq!(trace.arrivals, [(0.0, 1.0), (60.0, 2.0)]);
-    let trace = good("time\tarrivals_per_s\n0\t1\n60\t2\n");
+    let trace = good("\n\ntime\tarrivals_per_s\n0\t1\n60\t2\n");
     assert_eq!(trace.arrivals, [(0.0, 1.0), (60.0, 2.0)]);
 }
 
@@ -127,7 +128,22 @@ fn a_bad_row_is_named_by_file_line_and_column_with_the_remedy() {
     ] {
         assert_eq!(bad(&format!("{head}{row}\n")), said);
     }
-    assert!(bad(&format!("{head}soon,1\n")).contains("column time: \"soon\" is no moment"));
+    // Neither half a moment nor one of a zone whose offset is not told is guessed.
+    for moment in [
+        "soon",
+        "2025-11-22",
+        "08:30",
+        "2025-02-30T08:30:00",
+        "2025-11-22T24:30",
+        "2025-11-22T08:30:00[Europe/Berlin]",
+        "2025-11-22T08:30:00 CET",
+    ] {
+        let said = bad(&format!("{head}{moment},1\n"));
+        assert!(
+            said.contains(&format!("column time: \"{moment}\" is no moment")),
+            "{said}"
+        );
+    }
     assert!(bad(&format!("{head}99999999,1\n")).contains("at most 31"));
 }
 
@@ -141,6 +157,8 @@ fn a_file_that_is_no_trace_is_refused_with_what_would_be_one() {
     assert!(bad("time,arrivals_per_s\n0,0\n60,0\n").contains("no call arrives"));
     assert!(bad("time,arrivals_per_s\n0,1e9\n60,1e9\n").contains("needs rate()"));
     assert!(bad("start,duration\n0,0\n").contains("no call that lasted"));
+    let crowded = bad("time,calls\n0,6e7\n60,6e7\n");
+    assert!(crowded.contains("is --hold-s in seconds?"), "{crowded}");
     let compressed = parse(Path::new("d.gz"), &[0x1f, 0x8b, 8, 0][..], HOLD_S);
     assert!(compressed.unwrap_err().to_string().contains("gunzip"));
     let binary = parse(Path::new("d"), &b"time,calls\n\xff\xfe,1\n"[..], HOLD_S);

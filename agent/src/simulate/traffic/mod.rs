@@ -11,6 +11,8 @@ pub(super) use arrivals::Arrivals;
 const DAY_S: f64 = 86_400.0;
 /// A curve is cut into steps of so many seconds.
 const STEP_S: f64 = 5.0;
+/// The highest rate: calls that came faster could not be told apart late in a long scenario.
+const MAX_PER_S: f64 = 1e6;
 
 /// The course of the rate before meetings and spikes are added.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,7 +116,22 @@ impl Traffic {
             .spikes
             .iter()
             .find_map(|spike| problem_of(&[spike.factor, spike.add_per_s]));
-        self.shape.problem().or(meetings).or(spikes)
+        let rate = || {
+            (self.most_per_s() > MAX_PER_S)
+                .then_some("the rate must be at most a million calls per second")
+        };
+        self.shape.problem().or(meetings).or(spikes).or_else(rate)
+    }
+
+    /// No rate is higher than this, were all spikes at the same moment.
+    fn most_per_s(&self) -> f64 {
+        let joins_per_s = self.meetings.as_ref().map_or(0.0, |meetings| {
+            meetings.joins_per_s * meetings.quiet_share.max(1.0)
+        });
+        let calm_per_s = self.shape.most_per_s() + joins_per_s;
+        self.spikes.iter().fold(calm_per_s, |most_per_s, spike| {
+            most_per_s * spike.factor.max(1.0) + spike.add_per_s
+        })
     }
 
     /// The mean rate around the start, meetings evened out: it says how many calls are under way then.
@@ -142,6 +159,17 @@ impl Shape {
             Shape::Table(rows) => rows
                 .iter()
                 .find_map(|(at_s, per_s)| problem_of(&[*at_s, *per_s])),
+        }
+    }
+
+    fn most_per_s(&self) -> f64 {
+        match self {
+            Shape::Constant { per_s } => *per_s,
+            Shape::Diurnal {
+                low_per_s,
+                high_per_s,
+            } => low_per_s.max(*high_per_s),
+            Shape::Table(rows) => rows.iter().map(|(_, per_s)| *per_s).fold(0.0, f64::max),
         }
     }
 

@@ -48,7 +48,7 @@ pub(super) struct Record {
     /// Members that could carry the demand, since when, and their microseconds before that.
     least: u32,
     least_since: Moment,
-    least_lived: u64,
+    least_lived: u128,
     points: Vec<Point>,
     marks: Vec<Mark>,
     lost_at_point: u64,
@@ -113,10 +113,16 @@ impl Record {
         self.demand = demand;
         let least = demand.div_ceil(self.capacity).max(self.min);
         if least != self.least {
-            self.least_lived += now.since(self.least_since) * u64::from(self.least);
+            self.least_lived += self.least_since_change(now);
             self.least = least;
             self.least_since = now;
         }
+    }
+
+    /// Microseconds of the least members since their number changed; a year of a hundred thousand
+    /// comes near to what 64 bits hold.
+    fn least_since_change(&self, now: Moment) -> u128 {
+        u128::from(now.since(self.least_since)) * u128::from(self.least)
     }
 
     /// No member took a call.
@@ -188,7 +194,7 @@ impl Record {
         policy: &str,
         seed: u64,
     ) -> Outcome {
-        let least_lived = self.least_lived + now.since(self.least_since) * u64::from(self.least);
+        let least_lived = self.least_lived + self.least_since_change(now);
         let lost_share = self.lost as f64 / self.offered.max(1) as f64;
         let figures = Figures {
             offered_calls: self.offered,
