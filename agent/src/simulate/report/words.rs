@@ -62,9 +62,9 @@ pub(super) fn duration(seconds: f64) -> String {
     }
 }
 
-/// A time of the day, as `08:30`.
+/// A time of the day, as `08:30`; the minute that has begun, as clocks show it.
 pub(super) fn clock(of_day_s: f64) -> String {
-    let minutes = (of_day_s / 60.0).round().rem_euclid(1_440.0);
+    let minutes = (of_day_s / 60.0).floor().rem_euclid(1_440.0);
     format!("{:02.0}:{:02.0}", (minutes / 60.0).floor(), minutes % 60.0)
 }
 
@@ -146,6 +146,7 @@ pub(super) fn footing(section: &Section, drawn: &[&Outcome]) -> String {
     let seed = section.drawn_seed();
     let day = match section.seeds().len() {
         1 => format!("Drawn is seed {seed}."),
+        2 => format!("Drawn is seed {seed}, the worse of two."),
         many => format!("Drawn is seed {seed}, the median of {many}."),
     };
     format!("{}. {}{day}", costs.join("; "), worst_day(section, drawn))

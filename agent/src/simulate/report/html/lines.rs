@@ -14,10 +14,10 @@ pub(super) fn svg(course: &Course, frame: &Frame, scales: &Scales) -> String {
         "<path class=\"capacity\" d=\"{}\"/><path class=\"carried\" d=\"{}\"/>\
          <path class=\"gap\" d=\"{}\"/><path class=\"capacity-edge\" d=\"{}\"/>\
          <path class=\"demand\" d=\"{}\"/>{}{}",
-        steps(points, frame, |point| at(point.capacity_calls), true),
+        closed(steps(points, frame, |point| at(point.capacity_calls))),
         area(points, frame, |point| at(point.calls)),
         gaps(points, frame, at),
-        steps(points, frame, |point| at(point.capacity_calls), false),
+        steps(points, frame, |point| at(point.capacity_calls)),
         line(points, frame, |point| at(point.demand_calls)),
         value_axis(CALLS, scales.calls, 4.6, "calls"),
         beyond(points, scales),
@@ -25,13 +25,8 @@ pub(super) fn svg(course: &Course, frame: &Frame, scales: &Scales) -> String {
 }
 
 /// A value that stays until it changes: corners only where it does.
-pub(super) fn steps(
-    points: &[Point],
-    frame: &Frame,
-    height: impl Fn(&Point) -> f64,
-    closed: bool,
-) -> String {
-    let (Some(first), Some(last)) = (points.first(), points.last()) else {
+fn steps(points: &[Point], frame: &Frame, height: impl Fn(&Point) -> f64) -> String {
+    let Some(first) = points.first() else {
         return String::new();
     };
     let mut now = height(first);
@@ -43,13 +38,13 @@ pub(super) fn steps(
             now = next;
         }
     }
-    let end = if closed {
-        RIGHT
-    } else {
-        frame.x(last.t_s).max(RIGHT)
-    };
-    let _ = write!(path, "H{end:.1}");
-    if closed {
+    let _ = write!(path, "H{RIGHT:.1}");
+    path
+}
+
+/// A path from the left to the right edge, with what lies under it.
+fn closed(mut path: String) -> String {
+    if !path.is_empty() {
         let _ = write!(path, "V{:.1}H{LEFT:.1}Z", CALLS.bottom);
     }
     path

@@ -101,10 +101,7 @@ fn title(kind: &Kind, marks: &[&Mark], frame: &Frame) -> String {
     };
     let more = match marks.len() {
         1 => String::new(),
-        many => format!(
-            " (the last of {many} orders until {})",
-            frame.clock(last.t_s)
-        ),
+        many => format!(" (the last of {many}, at {})", frame.clock(last.t_s)),
     };
     format!(
         "{} {}{count}{reason}{more}",

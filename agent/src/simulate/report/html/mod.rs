@@ -29,7 +29,8 @@ pub(super) fn page(report: &Report) -> String {
     let sections: String = report
         .scenarios
         .iter()
-        .map(|section| section_html(report, section))
+        .enumerate()
+        .map(|(number, section)| section_html(report, number, section))
         .collect();
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -80,17 +81,15 @@ fn nav(report: &Report) -> String {
 fn foot() -> String {
     "<footer><p>All policies meet the same calls. <b>Lost</b>: a caller gave up because nothing took \
      the call. <b>Cut</b>: a call ended because its member was deleted. <b>Member-hours</b>: hours of \
-     all members that existed, booting and draining ones too. <b>Optimum</b>: knows the future. \
+     all members that existed, booting and draining ones too, but no creations that fail. \
+     <b>Actions</b>: orders to add or remove. <b>Reversals</b>: orders that turned the one before \
+     round within 15 minutes. <b>Surge to capacity</b>: from the surge to the last refusal in the two \
+     hours after it. <b>Optimum</b>: knows the future. \
      A simulation is evidence for a ranking, no promise.</p></footer>"
         .into()
 }
 
-fn section_html(report: &Report, section: &Section) -> String {
-    let number = report
-        .scenarios
-        .iter()
-        .position(|other| other == section)
-        .unwrap_or(0);
+fn section_html(report: &Report, number: usize, section: &Section) -> String {
     let drawn = section.drawn();
     let frame = Frame::of(&drawn, section.about.starts_at_s);
     let scales = Scales::of(&drawn, &frame);
