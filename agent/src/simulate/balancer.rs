@@ -160,7 +160,7 @@ impl Balancers {
         }
     }
 
-    /// A call that this balancer placed began or ended; the member carries `calls` now.
+    /// A call that this balancer placed began or ended; the others do not know until they share.
     pub(super) fn note(&mut self, balancer: u8, slot: u32, began: bool) {
         for (number, known) in self.known.iter_mut().enumerate() {
             if number == usize::from(balancer) {

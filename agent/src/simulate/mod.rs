@@ -25,7 +25,5 @@ pub use outcome::{Figures, Mark, Outcome, Point};
 pub use run::run;
 pub use scale::{POOL_MEMBERS, POOLS, Scale, scale};
 pub use scaler::{Decision, Scaler, SimMember, SimPhase, Step, View};
-pub use scenario::{
-    Balancing, BootTime, Crash, Placement, Retries, Scenario, ScenarioError, Span,
-};
+pub use scenario::{Balancing, BootTime, Crash, Placement, Retries, Scenario, ScenarioError, Span};
 pub use traffic::{Meetings, Shape, Spike, Traffic};

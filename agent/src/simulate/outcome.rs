@@ -30,13 +30,14 @@ pub struct Figures {
     pub lost_calls: u64,
     /// Lost per offered.
     pub lost_share: f64,
-    /// Calls that ended because their member was deleted or died by the scaler's doing.
+    /// Calls that ended because the scaler had their member deleted.
     pub cut_calls: u64,
-    /// Calls that ended because a member crashed: nobody's fault, and the same for all policies.
+    /// Calls that ended because a member crashed: not the policy's fault, but more where members are
+    /// fuller.
     pub crashed_calls: u64,
-    /// Hours of members that existed: booting, active and draining.
+    /// Hours of members that existed: booting, active and draining. Creations that fail cost nothing.
     pub member_hours: f64,
-    /// Additions and removals, one for each order.
+    /// Additions and removals, one for each order; the removal that ends a drain is not counted again.
     pub actions: u64,
     /// Orders that turned the one before round, less than 15 minutes after it.
     pub reversals_15min: u64,
@@ -76,7 +77,7 @@ pub struct Mark {
     pub t_s: f64,
     /// `boot`, `drain`, `take_back`, `remove`, `crash`, `create_failed`, `outage`, `surge`, `blackout`.
     pub what: String,
-    /// How many members, for orders.
+    /// How many members; 0 if it is none of a member.
     pub count: u32,
     /// Why, in words.
     pub reason: String,

@@ -8,6 +8,9 @@ use super::world::World;
 /// Runs a scenario with a scaler. The same scenario, scaler and seed give the same outcome, and all
 /// scalers meet the same traffic under the same seed. `progress` is told the share that is done,
 /// from 0 to 1, at every point of the course and at the end.
+///
+/// # Errors
+/// [`ScenarioError`] if the scenario cannot be run; see [`Scenario::check`].
 pub fn run(
     scenario: &Scenario,
     scaler: &mut dyn Scaler,

@@ -121,6 +121,9 @@ impl Sum {
 }
 
 /// Lets so many pools live their hour, on as many threads as there are processors.
+///
+/// # Errors
+/// [`ScenarioError`]: never, as long as the scenario `steady` can be run.
 pub fn scale(pools: u32, seed: u64) -> Result<Scale, ScenarioError> {
     let scenario = hour().ok_or_else(|| ScenarioError {
         name: "scale".into(),
@@ -146,7 +149,7 @@ pub fn scale(pools: u32, seed: u64) -> Result<Scale, ScenarioError> {
     let decide_s = sum.decide.as_secs_f64();
     Ok(Scale {
         pools,
-        members: pools * POOL_MEMBERS,
+        members: pools.saturating_mul(POOL_MEMBERS),
         peak_members: sum.peak_members,
         simulated_s: scenario.duration_s,
         calls: sum.calls,
@@ -157,7 +160,7 @@ pub fn scale(pools: u32, seed: u64) -> Result<Scale, ScenarioError> {
         wall_s,
         events_per_s: per(sum.events, wall_s),
         decide_s,
-        decide_us: 1e6 / per(sum.decisions, decide_s),
+        decide_us: 1e6 * decide_s / sum.decisions.max(1) as f64,
     })
 }
 

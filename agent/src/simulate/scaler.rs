@@ -53,7 +53,7 @@ pub struct View<'a> {
 /// One order of a scaler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Order so many members.
+    /// Order so many members; those beyond the quota are not made.
     Boot(u32),
     /// No new calls for this member. Nothing else happens to it until it is taken back or deleted.
     Drain(u32),

@@ -1,5 +1,7 @@
 //! `--scale`: how the simulator and the plan function grow with the number of members.
 
+use std::io::Write;
+
 use serde_json::{Value, json};
 
 use super::super::Failure;
@@ -10,7 +12,8 @@ use crate::simulate::{POOL_MEMBERS, POOLS, Scale, scale};
 pub(super) fn show(seed: u64) -> Result<(Value, String), Failure> {
     let mut sizes = Vec::new();
     for pools in POOLS {
-        eprintln!("{pools} pools of {POOL_MEMBERS} members");
+        // Who closed stderr does not want to know.
+        let _ = writeln!(std::io::stderr(), "{pools} pools of {POOL_MEMBERS} members");
         sizes.push(scale(pools, seed).map_err(|error| usage(error.to_string()))?);
     }
     Ok((json!({"scale": sizes}), text(&sizes)))
@@ -41,16 +44,10 @@ pub(super) fn text(sizes: &[Scale]) -> String {
             &format!("{:.1} us", size.decide_us),
         ])
     }));
-    let (threads, simulated_s) = sizes
-        .first()
-        .map_or((1, 0.0), |size| (size.threads, size.simulated_s));
-    let most = sizes
-        .iter()
-        .map(|size| size.threads)
-        .max()
-        .unwrap_or(threads);
+    let simulated_s = sizes.first().map_or(0.0, |size| size.simulated_s);
+    let threads = sizes.iter().map(|size| size.threads).max().unwrap_or(1);
     format!(
-        "Pools of {POOL_MEMBERS} members live {simulated_s:.0} s each, on at most {most} threads.\n{}",
+        "Pools of {POOL_MEMBERS} members live {simulated_s:.0} s each, on at most {threads} threads.\n{}",
         aligned(&rows)
     )
 }

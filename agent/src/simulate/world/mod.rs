@@ -32,43 +32,27 @@ enum Event {
     /// A call that a member carries ends.
     CallEnds(calls::Carried),
     /// A call ends that would have been carried if it had never been refused.
-    DemandEnds {
-        outages: u16,
-    },
+    DemandEnds { outages: u16 },
     /// A refused caller tries again.
-    Retry {
-        hold: Moment,
-    },
+    Retry { hold: Moment },
     /// A creation is over.
-    Booted {
-        id: u32,
-    },
+    Booted { id: u32 },
     /// A creation is given up.
-    CreateFailed {
-        id: u32,
-    },
+    CreateFailed { id: u32 },
     /// A balancer learns of the others' calls.
-    Share {
-        balancer: u8,
-    },
-    Crash {
-        members: u32,
-    },
-    OutageBegins {
-        until: Moment,
-    },
-    BlackoutBegins {
-        until: Moment,
-    },
+    Share { balancer: u8 },
+    /// Members die with their calls.
+    Crash { members: u32 },
+    /// All calls vanish, and nobody can call.
+    OutageBegins { until: Moment },
+    /// Nothing can be read.
+    BlackoutBegins { until: Moment },
+    /// Only a mark: the traffic knows by itself.
     SurgeBegins,
     /// The scaler looks.
-    Look {
-        number: u32,
-    },
+    Look { number: u32 },
     /// A point of the course is due.
-    Point {
-        number: u32,
-    },
+    Point { number: u32 },
 }
 
 impl Event {
