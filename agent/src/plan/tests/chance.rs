@@ -187,3 +187,36 @@ pub(super) fn round() -> impl Strategy<Value = Round> {
             },
         )
 }
+
+/// Rounds of an ordinary hour: what the plan is there for, so that it also drains and takes back.
+pub(super) fn calm_round() -> impl Strategy<Value = Round> {
+    round().prop_map(|round| {
+        let eventful = round.flags == 5;
+        Round {
+            step_s: if eventful {
+                round.step_s
+            } else {
+                round.step_s.clamp(1.0, 10.0)
+            },
+            quality: if eventful { round.quality } else { 11 },
+            calls: round
+                .calls
+                .iter()
+                .map(|calls| calls % (1 + u32::from(round.flags) / 8))
+                .collect(),
+            capacity: 20,
+            fates: round
+                .fates
+                .iter()
+                .map(|fate| if eventful { *fate } else { 10 + fate % 40 })
+                .collect(),
+            ages: vec![2000.0],
+            creations: if eventful {
+                round.creations
+            } else {
+                (9, false, 9, 0.0)
+            },
+            ..round
+        }
+    })
+}

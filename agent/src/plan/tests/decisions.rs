@@ -182,3 +182,32 @@ fn by_erlang_a_full_pool_that_refuses_a_few_is_as_it_was_meant() {
         memory = next;
     }
 }
+
+#[test]
+fn memory_does_not_grow_with_time() {
+    let policy = Policy {
+        budget_member_hours: Some(1e9),
+        stabilization_s: 604_800.0,
+        cooldown_in_s: 0.0,
+        max: 60,
+        ..policy()
+    };
+    let mut seen = observation(
+        (0..5)
+            .map(|n| member(&format!("m{n}"), Phase::Active, Some(3)))
+            .collect(),
+    );
+    let mut memory = Memory::default();
+    let mut sizes = Vec::new();
+    for tick in 0..10_000_u32 {
+        seen.started = Some(u64::from(tick) * 3);
+        seen.booted_s = vec![f64::from(tick % 50)];
+        seen.failed_creates = u32::from(tick % 97 == 0);
+        let now_s = 1.7e9 + f64::from(tick) * 29.0 - f64::from(tick / 1000) * 900.0;
+        memory = decide(&seen, &policy, &memory, now_s).1;
+        if tick % 1000 == 999 {
+            sizes.push(serde_json::to_string(&memory).unwrap().len());
+        }
+    }
+    assert!(sizes.iter().all(|size| *size < 16_000), "{sizes:?}");
+}

@@ -1,11 +1,13 @@
 //! Properties under random policies and random, also absurd, observations.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 use super::super::{Action, Memory, Observation, Plan, Policy, Signal, decide};
-use super::chance::{Round, policies, round};
+use super::chance::{Round, calm_round, policies, round};
 use super::{MemberView, Mode, Phase, Quality, observation};
 
 /// Lets members of the pool be, go down, die, and change by operators' hands.
@@ -186,64 +188,97 @@ fn again<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> Result
     serde_json::from_str(&text).map_err(|error| TestCaseError::fail(format!("{error}: {text}")))
 }
 
+/// Plays rounds and checks each plan; answers how many members were drained and taken back.
+fn play(policy: &Policy, rounds: &[Round], calm: bool) -> Result<(usize, usize), TestCaseError> {
+    let members = (0..if calm { policy.max } else { 1 })
+        .map(|index| super::member(&format!("a{index}"), Phase::Active, Some(1)));
+    let mut seen = observation(members.collect());
+    let (mut memory, mut now_s, mut next) = (Memory::default(), 1.7e9, 0);
+    let (mut drains, mut backs) = (0, 0);
+    let told = again(policy)?;
+    prop_assert_eq!(&told, policy);
+    for (index, round) in rounds.iter().enumerate() {
+        now_s += round.step_s;
+        happen(&mut seen, round, &mut next);
+        if calm {
+            seen.started = Some(u64::try_from(index).unwrap() * 2);
+            seen.refused = Some(u64::try_from(index / 40).unwrap());
+            let measured = policy.signals.iter().map(|rule| Signal {
+                kind: rule.kind,
+                of: rule.of.clone(),
+                used: rule.capacity * rule.scale_in_load * f64::from(round.flags) / 60.0,
+                reported: None,
+                age_s: 0.5,
+            });
+            seen.signals = measured.collect();
+        }
+        let (plan, after) = decide(&seen, policy, &memory, now_s);
+        check(&seen, policy, &memory, &plan, now_s)?;
+        // What is written down is what was decided, and leads to the same decisions.
+        prop_assert_eq!(&again(&plan)?, &plan);
+        prop_assert_eq!(&again(&after)?, &after);
+        let finite = seen.members.iter().all(|member| member.age_s.is_finite());
+        let finite = finite && seen.booted_s.iter().all(|booted_s| booted_s.is_finite());
+        let finite = finite
+            && seen
+                .signals
+                .iter()
+                .all(|signal| signal.used.is_finite() && signal.age_s.is_finite());
+        if index % 8 == 0 && finite {
+            let (same, _) = decide(&again(&seen)?, &told, &again(&memory)?, now_s);
+            prop_assert_eq!(&same, &plan);
+        }
+        let counted = |name| {
+            plan.actions
+                .iter()
+                .filter(|action| action.name() == name)
+                .count()
+        };
+        (drains, backs) = (drains + counted("drain"), backs + counted("take_back"));
+        memory = after;
+        follow(&mut seen, &plan, &mut next);
+    }
+    Ok((drains, backs))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn whatever_is_seen_and_configured_the_promises_hold(
-        policy in policies(), rounds in prop::collection::vec(round(), 1..120),
+        policy in policies(), rounds in prop::collection::vec(round(), 1..100),
     ) {
-        let mut seen = observation(vec![super::member("m0", Phase::Active, Some(1))]);
-        let (mut memory, mut now_s, mut next) = (Memory::default(), 1.7e9, 0);
-        let told = again(&policy)?;
-        prop_assert_eq!(&told, &policy);
-        for (index, round) in rounds.iter().enumerate() {
-            now_s += round.step_s;
-            happen(&mut seen, round, &mut next);
-            let (plan, after) = decide(&seen, &policy, &memory, now_s);
-            check(&seen, &policy, &memory, &plan, now_s)?;
-            // What is written down is what was decided, and leads to the same decisions.
-            prop_assert_eq!(&again(&plan)?, &plan);
-            let kept = again(&after)?;
-            prop_assert_eq!(&kept, &after);
-            if index % 8 == 0 && seen.signals.iter().all(|s| s.used.is_finite() && s.age_s.is_finite())
-                && seen.members.iter().all(|m| m.age_s.is_finite())
-                && seen.booted_s.iter().all(|s| s.is_finite()) {
-                let shown = again(&seen)?;
-                let (same, _) = decide(&shown, &told, &again(&memory)?, now_s);
-                prop_assert_eq!(&same, &plan);
-            }
-            memory = after;
-            follow(&mut seen, &plan, &mut next);
-        }
+        play(&policy, &rounds, false)?;
     }
 }
 
 #[test]
-fn memory_does_not_grow_with_time() {
-    let policy = Policy {
-        budget_member_hours: Some(1e9),
-        stabilization_s: 604_800.0,
-        cooldown_in_s: 0.0,
-        max: 60,
-        ..super::policy()
-    };
-    let mut seen = observation(
-        (0..5)
-            .map(|n| super::member(&format!("m{n}"), Phase::Active, Some(3)))
-            .collect(),
+fn in_ordinary_hours_the_promises_hold_too_and_members_come_and_go() {
+    let (drains, backs) = (Cell::new(0), Cell::new(0));
+    let ordinary = (policies(), prop::collection::vec(calm_round(), 100..250));
+    let mut runner = TestRunner::new_with_rng(
+        ProptestConfig::with_cases(48),
+        TestRng::deterministic_rng(RngAlgorithm::ChaCha),
     );
-    let mut memory = Memory::default();
-    let mut sizes = Vec::new();
-    for tick in 0..10_000_u32 {
-        seen.started = Some(u64::from(tick) * 3);
-        seen.booted_s = vec![f64::from(tick % 50)];
-        seen.failed_creates = u32::from(tick % 97 == 0);
-        let now_s = 1.7e9 + f64::from(tick) * 29.0 - f64::from(tick / 1000) * 900.0;
-        memory = decide(&seen, &policy, &memory, now_s).1;
-        if tick % 1000 == 999 {
-            sizes.push(serde_json::to_string(&memory).unwrap().len());
-        }
-    }
-    assert!(sizes.iter().all(|size| *size < 16_000), "{sizes:?}");
+    runner
+        .run(&ordinary, |(policy, rounds)| {
+            // Short pauses: much happens in few rounds.
+            let policy = Policy {
+                stabilization_s: policy.stabilization_s / 4.0,
+                scale_in_load: policy.scale_out_load * 0.9,
+                surge_load: policy.surge_load + 1.0,
+                outage_guard_s: 0.0,
+                ..policy
+            };
+            let (drained, back) = play(&policy, &rounds, true)?;
+            drains.set(drains.get() + drained);
+            backs.set(backs.get() + back);
+            Ok(())
+        })
+        .unwrap();
+    let counts = (drains.get(), backs.get());
+    assert!(
+        counts.0 > 60 && counts.1 > 15,
+        "too little happened: {counts:?}"
+    );
 }
