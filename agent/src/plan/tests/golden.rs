@@ -9,6 +9,12 @@
 //! without spaces (it lasts for the line). A line `policy JSON` changes the policy from then on.
 //! Members that the plan drains or takes back change by themselves; a removed one goes.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "numbers of calls, chosen to fit"
+)]
+
 use std::fmt::Write;
 use std::path::Path;
 

@@ -1,5 +1,11 @@
 //! What the plan learns of traffic: holding times, rises, collapses, boots, and what was needed lately.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "numbers of calls, chosen to fit"
+)]
+
 use super::super::flow::Flow;
 use super::super::supply::Supply;
 use super::super::{Memory, Observation, Policy, budget};

@@ -1,6 +1,12 @@
 //! A pool that lives: calls come, last and end, members boot and drain. Small and exact; the tests
 //! of the plan look at what it does over hours.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "numbers of calls, chosen to fit"
+)]
+
 use std::collections::{BTreeMap, VecDeque};
 
 use rand_distr::{Binomial, Distribution, Poisson};
