@@ -140,6 +140,12 @@ impl Agent<'_> {
         serde_json::from_slice(&output.stdout).map_err(|e| e.to_string())
     }
 
+    /// Where it puts its events on record.
+    #[must_use]
+    pub fn audit_file(&self) -> PathBuf {
+        self.setup.file("audit")
+    }
+
     /// Every event so far, oldest first, over restarts.
     #[must_use]
     pub fn events(&self) -> Vec<Value> {

@@ -185,8 +185,6 @@ fn bound_words(bound: Bound, decision: &Decision) -> String {
         Bound::Minimum => format!("min = {}", policy.min),
         Bound::Schedule => "a schedule floor holds".into(),
         Bound::Maximum => format!("max = {}", policy.max),
-        Bound::Quota => "a quota is used up: what exists is all there is".into(),
-        Bound::Budget => "the budget of member-hours is used up".into(),
     }
 }
 

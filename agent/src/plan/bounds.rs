@@ -3,8 +3,10 @@
 use super::number::{count, round_up};
 use super::supply::Supply;
 use super::want::{self, Readings};
-use super::{Bound, Cause, Memory, Observation, Policy, Quality, Target};
+use super::{Bound, Cause, Floor, Memory, Observation, Policy, Quality, Target};
 
+/// Looks ahead for a floor at most so many times.
+const MOST_LOOKS: f64 = 30.0;
 /// The surge step is taken while a refusal is not older than this.
 const REFUSED_S: f64 = 15.0;
 
@@ -143,7 +145,7 @@ fn raise_for_schedule(want: &mut Want, policy: &Policy, memory: &Memory, now_s: 
     let lead_s = memory.boot_p90_s(policy) + policy.cooldown_out_s;
     for floor in &policy.floors {
         let until_s = floor.until_s(now_s);
-        if until_s.or_else(|| floor.until_s(now_s + lead_s)).is_some() {
+        if until_s.is_some() || soon(floor, now_s, lead_s) {
             want.least = want.least.max(floor.min).min(policy.max);
             want.raise(Bound::Schedule, Cause::Schedule, floor.min);
         }
@@ -151,6 +153,15 @@ fn raise_for_schedule(want: &mut Want, policy: &Policy, memory: &Memory, now_s: 
             want.inhibited = Some((floor.name.clone(), until_s));
         }
     }
+}
+
+/// Whether a floor holds at some time of the lead; short ones begin and end within it.
+fn soon(floor: &Floor, now_s: f64, lead_s: f64) -> bool {
+    let looks = (lead_s / floor.duration_s.max(1.0))
+        .ceil()
+        .clamp(1.0, MOST_LOOKS);
+    let step_s = lead_s / looks;
+    (1..=round_up(looks)).any(|look| floor.until_s(now_s + f64::from(look) * step_s).is_some())
 }
 
 /// Seconds since there was usable data.

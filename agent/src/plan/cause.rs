@@ -103,8 +103,4 @@ pub enum Bound {
     Schedule,
     /// The maximum.
     Maximum,
-    /// A quota: what exists is all there is.
-    Quota,
-    /// The budget is used up.
-    Budget,
 }

@@ -20,7 +20,7 @@ const STEP_S: f64 = 5.0;
 /// Older than this the newest sample says nothing of what comes.
 const STALE_S: f64 = 30.0;
 /// Arrivals are looked at over the newest so many seconds; short ones see a surge early, long ones a slope.
-const WINDOWS_S: [f64; 4] = [10.0, 20.0, 60.0, 120.0];
+const WINDOWS_S: [f64; 5] = [5.0, 10.0, 20.0, 60.0, 120.0];
 /// Arrivals scatter by the square root of their number; so many times that is chance.
 const CHANCE: f64 = 3.0;
 /// Where few arrive they scatter more than that.
@@ -115,7 +115,10 @@ impl Flow {
         let (calls, earlier) = (count(sample.calls), count(last.calls));
         let step_s = sample.t_s - last.t_s;
         let ended = (began + earlier - calls).max(0.0);
-        let usual = self.hold_s().map(|hold_s| earlier * step_s / hold_s);
+        let usual = self.hold_s().map(|hold_s| {
+            let by_mean = earlier * step_s / hold_s;
+            by_mean.max(self.ends_per_s(earlier).unwrap_or(0.0) * step_s)
+        });
         let torn = usual.is_some_and(|usual| ended > TORN * usual + FEW_CALLS)
             || calls < earlier * (1.0 - COLLAPSE) && earlier >= FEW_CALLS;
         if torn || step_s > KEEP_S {
@@ -152,12 +155,28 @@ impl Flow {
         let rise = match self.hold_s() {
             Some(hold_s) => {
                 let reach_s = hold_s * (1.0 - (-horizon_s / hold_s).exp());
-                (self.arrivals_per_s(calls / hold_s) - calls / hold_s) * reach_s
+                // Counted where it can be: short and long calls mixed end faster than by their mean.
+                let ends_per_s = self.ends_per_s(calls).unwrap_or(calls / hold_s);
+                (self.arrivals_per_s(ends_per_s) - ends_per_s) * reach_s
             }
             None => self.slope_per_s() * horizon_s,
         };
         let most = (cap * calls.max(least)).max(calls);
         (calls + rise.max(0.0)).min(most)
+    }
+
+    /// Calls that end per second, of so many, as they did over two minutes.
+    fn ends_per_s(&self, calls: f64) -> Option<f64> {
+        let (oldest, newest) = (self.samples.front()?, self.samples.back()?);
+        let span_s = newest.t_s - oldest.t_s;
+        let began = since(oldest.started, newest.started).flatten()?;
+        let ended = began + count(oldest.calls) - count(newest.calls);
+        let carried_s: f64 = (self.samples.iter())
+            .zip(self.samples.iter().skip(1))
+            .map(|(a, b)| f64::midpoint(count(a.calls), count(b.calls)) * (b.t_s - a.t_s))
+            .sum();
+        let known = span_s >= KEEP_S / 4.0 && carried_s > 0.0;
+        known.then(|| (ended / carried_s).max(0.0) * calls)
     }
 
     /// Calls begun or refused per second: the most of the windows that chance does not explain, if
@@ -176,7 +195,8 @@ impl Flow {
             // Where the window is not filled yet the few samples say too little.
             let surely = span_s >= window_s * 0.7
                 && arrived - usual > CHANCE * usual.max(1.0).sqrt() + FEW_ARRIVALS;
-            surely.then(|| arrived / span_s)
+            // The most of several windows would be the luckiest one without this.
+            surely.then(|| (arrived - 0.5 * arrived.sqrt()) / span_s)
         };
         WINDOWS_S.into_iter().filter_map(surge).fold(0.0, f64::max)
     }

@@ -170,7 +170,7 @@ impl Default for Policy {
             signals: Vec::new(),
             floors: Vec::new(),
             stabilization_s: 900.0,
-            cooldown_out_s: 20.0,
+            cooldown_out_s: 10.0,
             cooldown_in_s: 120.0,
             drain_timeout_s: 28_800.0,
             empty_for_s: 10.0,

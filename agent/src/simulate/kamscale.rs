@@ -8,7 +8,7 @@ use super::scenario::Scenario;
 use crate::plan::{self, Action, MemberView, Memory, Observation, Phase, Policy, Quality};
 
 /// Seconds between two decisions.
-const INTERVAL_S: f64 = 10.0;
+const INTERVAL_S: f64 = 5.0;
 /// The midnight before simulations begin, in unix seconds: Monday, 2026-01-05 00:00 UTC.
 const MIDNIGHT_UNIX_S: f64 = 1_767_571_200.0;
 

@@ -57,6 +57,24 @@ fn constant_traffic_expects_no_more_than_there_is() {
     assert_eq!(flow.expected(200.0, 240.0, 3.0, 20.0, Some(990.0)), 200.0);
 }
 
+/// Long calls were learned, then only short ones come: begun as fast as they end, they are no rise, and
+/// their length is learned in the end.
+#[test]
+fn short_calls_after_long_ones_are_no_rise() {
+    let mut flow = constant(60, 60.0, 100);
+    for tick in 1..=400_u32 {
+        let t_s = 990.0 + f64::from(tick) * 5.0;
+        let (seen, supply) = seen(3, Some(990 + u64::from(tick) * 5), None);
+        flow.add(&seen, supply, t_s);
+        if tick >= 24 {
+            let expected = flow.expected(3.0, 20.0, 3.0, 20.0, Some(t_s));
+            assert!(expected < 4.0, "{expected} expected at {t_s}");
+        }
+    }
+    let hold_s = flow.hold_s().unwrap();
+    assert!(hold_s < 30.0, "{hold_s}");
+}
+
 /// N(t) = N e^(-t/h) + λ h (1 - e^(-t/h)): exact for exponential holding times.
 #[test]
 fn a_surge_is_expected_as_the_transient_of_the_queue_says() {

@@ -66,6 +66,7 @@ impl Day<'_> {
         self.judge_kamailio(report);
         self.judge_queue(report, queue, stage);
         self.judge_removals(report);
+        judge_decisions(report, stage);
         self.tell_speed(report);
     }
 
@@ -244,4 +245,23 @@ impl Day<'_> {
                 .how("slowest newcomer: from its second answer to OPTIONS to its first call"),
         );
     }
+}
+
+/// Every decision on record comes out the same when the plan is asked again.
+fn judge_decisions(report: &mut Report, stage: &Stage<'_>) {
+    let file = stage.agent.audit_file();
+    let replayed = stage.agent.try_cli(&["plan", "--replay", &file.to_string_lossy()]);
+    let (decisions, same, how) = match &replayed {
+        Ok(answer) => {
+            let count = |name: &str| answer[name].as_u64().unwrap_or(0);
+            let how = "decisions in the audit log, decided again by `kamscale plan --replay`";
+            (count("decisions"), count("same"), how.to_owned())
+        }
+        Err(problem) => (0, 0, problem.clone()),
+    };
+    report.figure(
+        Figure::new("decisions.replayed", same, "decisions")
+            .target("= decisions on record", same == decisions && decisions > 0)
+            .how(format!("{decisions} {how}")),
+    );
 }
