@@ -21,6 +21,9 @@ const STEP_S: f64 = 5.0;
 const STALE_S: f64 = 30.0;
 /// Arrivals are looked at over the newest so many seconds; short ones see a surge early, long ones a slope.
 const WINDOWS_S: [f64; 5] = [5.0, 10.0, 20.0, 60.0, 120.0];
+/// Ends are counted over the newest so many seconds: the mean length of calls does not tell how fast
+/// those end that are left, where short and long ones are mixed.
+const ENDS_S: f64 = 30.0;
 /// Arrivals scatter by the square root of their number; so many times that is chance.
 const CHANCE: f64 = 3.0;
 /// Where few arrive they scatter more than that.
@@ -117,7 +120,7 @@ impl Flow {
         let ended = (began + earlier - calls).max(0.0);
         let usual = self.hold_s().map(|hold_s| {
             let by_mean = earlier * step_s / hold_s;
-            by_mean.max(self.ends_per_s(earlier).unwrap_or(0.0) * step_s)
+            by_mean.max(self.ends_per_s().unwrap_or(0.0) * step_s)
         });
         let torn = usual.is_some_and(|usual| ended > TORN * usual + FEW_CALLS)
             || calls < earlier * (1.0 - COLLAPSE) && earlier >= FEW_CALLS;
@@ -155,8 +158,7 @@ impl Flow {
         let rise = match self.hold_s() {
             Some(hold_s) => {
                 let reach_s = hold_s * (1.0 - (-horizon_s / hold_s).exp());
-                // Counted where it can be: short and long calls mixed end faster than by their mean.
-                let ends_per_s = self.ends_per_s(calls).unwrap_or(calls / hold_s);
+                let ends_per_s = self.ends_per_s().unwrap_or(calls / hold_s);
                 (self.arrivals_per_s(ends_per_s) - ends_per_s) * reach_s
             }
             None => self.slope_per_s() * horizon_s,
@@ -165,18 +167,14 @@ impl Flow {
         (calls + rise.max(0.0)).min(most)
     }
 
-    /// Calls that end per second, of so many, as they did over two minutes.
-    fn ends_per_s(&self, calls: f64) -> Option<f64> {
-        let (oldest, newest) = (self.samples.front()?, self.samples.back()?);
+    /// Calls that ended per second lately.
+    fn ends_per_s(&self) -> Option<f64> {
+        let newest = self.samples.back()?;
+        let oldest = self.back_to(newest.t_s - ENDS_S)?;
         let span_s = newest.t_s - oldest.t_s;
         let began = since(oldest.started, newest.started).flatten()?;
         let ended = began + count(oldest.calls) - count(newest.calls);
-        let carried_s: f64 = (self.samples.iter())
-            .zip(self.samples.iter().skip(1))
-            .map(|(a, b)| f64::midpoint(count(a.calls), count(b.calls)) * (b.t_s - a.t_s))
-            .sum();
-        let known = span_s >= KEEP_S / 4.0 && carried_s > 0.0;
-        known.then(|| (ended / carried_s).max(0.0) * calls)
+        (span_s >= ENDS_S * 0.7).then(|| (ended / span_s).max(0.0))
     }
 
     /// Calls begun or refused per second: the most of the windows that chance does not explain, if

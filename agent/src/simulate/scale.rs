@@ -221,15 +221,15 @@ mod tests {
         let next = AtomicU32::new(1);
         let rest = live(&hour, 3, 7, &next).unwrap();
         assert!(rest.calls < all.calls);
-        assert_eq!(all.decisions, 3 * 361);
-        assert_eq!(rest.decisions, 2 * 361);
+        assert_eq!(all.decisions, 3 * 721);
+        assert_eq!(rest.decisions, 2 * 721);
         assert_eq!(all.lost_calls, 0);
     }
 
     #[test]
     fn a_pool_of_the_estate_grows_in_its_hour_and_loses_nobody() {
         let scale = scale(1, 1).unwrap();
-        assert_eq!((scale.members, scale.decisions), (100, 361));
+        assert_eq!((scale.members, scale.decisions), (100, 721));
         assert!(scale.peak_members > 100, "{scale:?}");
         assert!(scale.events > scale.calls);
         assert_eq!(scale.lost_calls, 0);

@@ -127,19 +127,24 @@ fn a_rise_seen_long_ago_is_expected_no_more() {
     let mut memory = Memory::default();
     let mut now_s = 1e6;
     for tick in 0..40_u32 {
-        seen.started = Some(u64::from(tick.min(36)) * 4 + u64::from(tick.saturating_sub(36)) * 200);
+        let surge = tick.saturating_sub(36);
+        seen.started = Some(u64::from(tick.min(36)) * 4 + u64::from(surge) * 20);
+        for member in &mut seen.members {
+            member.calls = Some(8 + 2 * surge);
+        }
         memory = decide(&seen, &policy, &memory, now_s).1;
         now_s += 10.0;
     }
     let (plan, _) = decide(&seen, &policy, &memory, now_s);
-    assert!(plan.signals[0].expected > 85.0, "{:?}", plan.signals);
+    let used = plan.signals[0].used;
+    assert!(plan.signals[0].expected > used + 20.0, "{:?}", plan.signals);
     seen.quality = Quality::Partial("a row is missing".into());
     for _ in 0..6 {
         now_s += 10.0;
         memory = decide(&seen, &policy, &memory, now_s).1;
     }
     let (plan, _) = decide(&seen, &policy, &memory, now_s);
-    assert_eq!(plan.signals[0].expected, 80.0, "{}", plan.reason);
+    assert_eq!(plan.signals[0].expected, used, "{}", plan.reason);
 }
 
 #[test]

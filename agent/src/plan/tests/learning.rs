@@ -66,7 +66,7 @@ fn short_calls_after_long_ones_are_no_rise() {
         let t_s = 990.0 + f64::from(tick) * 5.0;
         let (seen, supply) = seen(3, Some(990 + u64::from(tick) * 5), None);
         flow.add(&seen, supply, t_s);
-        if tick >= 24 {
+        if tick >= 8 {
             let expected = flow.expected(3.0, 20.0, 3.0, 20.0, Some(t_s));
             assert!(expected < 4.0, "{expected} expected at {t_s}");
         }
