@@ -1,6 +1,6 @@
 //! The keys of a policy: the same, with the same defaults, in every section that scales something.
 //!
-//! The defaults are those of [`Policy::default`] and stand nowhere else.
+//! The defaults are those of [`Policy::default`](crate::plan::Policy::default) and stand nowhere else.
 
 use serde::Deserialize;
 

@@ -92,7 +92,7 @@ fn a_command_that_fails_backs_off_and_says_where_to_look() {
         agent
             .until("a reason", |status| {
                 let pool = status.pools.get("conference");
-                pool.is_some_and(|pool| pool.reason.contains("creation failed 1 times in a row"))
+                pool.is_some_and(|pool| pool.reason.contains("the last creation failed"))
             })
             .await;
         let failed = agent.events("member_failed");

@@ -250,7 +250,9 @@ impl Day<'_> {
 /// Every decision on record comes out the same when the plan is asked again.
 fn judge_decisions(report: &mut Report, stage: &Stage<'_>) {
     let file = stage.agent.audit_file();
-    let replayed = stage.agent.try_cli(&["plan", "--replay", &file.to_string_lossy()]);
+    let replayed = stage
+        .agent
+        .try_cli(&["plan", "--replay", &file.to_string_lossy()]);
     let (decisions, same, how) = match &replayed {
         Ok(answer) => {
             let count = |name: &str| answer[name].as_u64().unwrap_or(0);

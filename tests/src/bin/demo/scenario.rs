@@ -134,8 +134,8 @@ drain_timeout_s = 600
 empty_for_s = 3
 protect_new_s = 5
 # A day in a minute: calls end so fast that it would look like an outage.
+outage_guard_s = 0
 boot_s = {BOOT_S}
-outage_guard_s = 5
 max_shrink_share = 1
 
 [pools.conference.member]
