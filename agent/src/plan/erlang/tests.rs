@@ -155,31 +155,6 @@ fn a_huge_number_of_servers_blocks_nobody() {
     }
 }
 
-/// `cargo test --profile quick -p kamscale-agent --lib erlang -- --ignored --nocapture`
-#[test]
-#[ignore = "prints how long answers take"]
-fn print_what_an_answer_costs() {
-    for erlangs in [10.0, 1e3, 1e5, 1e6, MOST_ERLANGS] {
-        let begin = std::time::Instant::now();
-        for _ in 0..100 {
-            std::hint::black_box(servers_for_blocking(std::hint::black_box(erlangs), 0.001));
-        }
-        let blocking = begin.elapsed() / 100;
-        let begin = std::time::Instant::now();
-        for _ in 0..100 {
-            std::hint::black_box(servers_for_answer(
-                std::hint::black_box(erlangs),
-                180.0,
-                10.0,
-            ));
-        }
-        println!(
-            "{erlangs} erlang: blocking {blocking:?}, answer {:?}",
-            begin.elapsed() / 100
-        );
-    }
-}
-
 fn load() -> impl Strategy<Value = f64> {
     (-3.0..5.0).prop_map(|power: f64| 10_f64.powf(power))
 }

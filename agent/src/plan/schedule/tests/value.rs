@@ -1,4 +1,4 @@
-//! What is refused, what never holds, what is part of the value, and what an answer costs.
+//! What is refused, what never holds, and what is part of the value.
 
 use super::*;
 
@@ -163,36 +163,4 @@ fn what_was_read_is_no_part_of_the_value() {
     };
     assert_holds(&later, "2026-11-20 09:00", "2026-11-20 10:00");
     assert_ne!(later, fresh);
-}
-
-/// `cargo test --profile quick -p kamscale-agent --lib schedule -- --ignored --nocapture`
-#[test]
-#[ignore = "prints how long answers take"]
-fn print_what_an_answer_costs() {
-    let week = 7.0 * DAY_S;
-    for (cron, duration_s, at) in [
-        ("0 8 * * MON-FRI", 10.0 * HOUR_S, "2026-11-20 10:00"),
-        ("0 8 * * MON-FRI", 10.0 * HOUR_S, "2026-11-20 22:00"),
-        ("0 8 29 2 *", week, "2026-11-20 22:00"),
-        ("* * * * *", 60.0, "2026-10-25 01:00"),
-        ("59 2 * * *", 60.0, "2026-10-25 01:00"),
-    ] {
-        let (floor, at_s) = (floor(cron, "Europe/Berlin", duration_s), utc(at));
-        let until_s = floor.until_s(at_s);
-        let begin = std::time::Instant::now();
-        for _ in 0..100_000 {
-            std::hint::black_box(std::hint::black_box(&floor).until_s(at_s));
-        }
-        println!(
-            "{cron} at {at} {until_s:?}: {:?}",
-            begin.elapsed() / 100_000
-        );
-    }
-    let good = floor("0 8 * * MON-FRI", "Europe/Berlin", HOUR_S);
-    let never = floor("0 8 30 2 *", "Europe/Berlin", HOUR_S);
-    for floor in [good, never] {
-        let begin = std::time::Instant::now();
-        let _ = std::hint::black_box(floor.check());
-        println!("check {}: {:?}", floor.cron, begin.elapsed());
-    }
 }
