@@ -16,9 +16,9 @@ use serde_json::{Value, json};
 
 use super::Failure;
 use super::table::{aligned, columns};
-use crate::simulate::Scenario;
 use crate::simulate::report::{About, Report};
-use setup::{POLICIES, Setup};
+use crate::simulate::{POLICIES, Scenario};
+use setup::Setup;
 
 /// Wrong usage, as clap itself ends.
 const USAGE: u8 = 2;

@@ -8,6 +8,7 @@
 mod balancer;
 mod kamscale;
 mod outcome;
+mod policies;
 mod random;
 pub mod report;
 pub mod rivals;
@@ -22,6 +23,7 @@ mod world;
 
 pub use kamscale::Kamscale;
 pub use outcome::{Figures, Mark, Outcome, Point};
+pub use policies::{OPTIMUM, OWN, POLICIES};
 pub use run::run;
 pub use scale::{POOL_MEMBERS, POOLS, Scale, scale};
 pub use scaler::{Decision, Scaler, SimMember, SimPhase, Step, View};

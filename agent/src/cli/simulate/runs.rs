@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
 use super::super::Failure;
-use super::setup::{OPTIMUM, Setup};
+use super::setup::Setup;
 use super::usage;
 use crate::simulate::rivals::Foresight;
-use crate::simulate::{Kamscale, Outcome, Scenario, ScenarioError, run};
+use crate::simulate::{Kamscale, OPTIMUM, Outcome, Scenario, ScenarioError, run};
 
 /// One run that is asked for.
 #[derive(Debug, Clone, Copy)]

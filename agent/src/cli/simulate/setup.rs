@@ -7,39 +7,8 @@ use super::{SimulateArguments, usage};
 use crate::config::Config;
 use crate::plan::{Mode, Policy, SignalKind};
 use crate::simulate::rivals::{self, Foresight, Pool};
-use crate::simulate::{Kamscale, Scaler, Scenario, trace};
+use crate::simulate::{Kamscale, OWN, POLICIES, Scaler, Scenario, trace};
 
-/// All policies, in the order in which they are shown.
-pub(super) const POLICIES: [(&str, &str); 7] = [
-    (OWN, "The plan function of this agent"),
-    (
-        "talk",
-        "Above 70 % one more, below 50 % one fewer, the oldest, every 30 s",
-    ),
-    (
-        "aodh",
-        "OpenStack Heat with alarms of Aodh, +1 and -1, the oldest first",
-    ),
-    (
-        "hpa",
-        "Kubernetes HorizontalPodAutoscaler, 70 % of the calls per pod",
-    ),
-    (
-        "target_tracking",
-        "AWS Auto Scaling, target tracking of 70 %",
-    ),
-    (
-        "jitsi",
-        "jitsi-autoscaler: thresholds over whole periods, graceful shutdown",
-    ),
-    (
-        OPTIMUM,
-        "Knows all demand beforehand: nobody can, but it says what is possible",
-    ),
-];
-const OWN: &str = "kamscale";
-/// It must be shown the demand before it runs.
-pub(super) const OPTIMUM: &str = "optimum";
 /// The policy of a pool without a configuration fills members up to so many calls.
 const DEFAULT_CAPACITY: u32 = 100;
 /// Where no maximum is configured: enough for four times the peak.

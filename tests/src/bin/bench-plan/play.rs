@@ -13,51 +13,24 @@ use std::time::Instant;
 use kamscale_agent::plan::{Floor, Policy};
 use kamscale_agent::simulate::report::About;
 use kamscale_agent::simulate::rivals::{self, Foresight, Pool};
-use kamscale_agent::simulate::{Kamscale, Outcome, Scaler, Scenario, run};
+use kamscale_agent::simulate::{Kamscale, Outcome, POLICIES, Scaler, Scenario, run};
+pub(crate) use kamscale_agent::simulate::{OPTIMUM, OWN};
 
-/// Ours, with its defaults.
-pub(crate) const OWN: &str = "kamscale";
 /// Ours on a day that the operator announced: at least so many members while meetings are held.
 pub(crate) const FLOOR: &str = "kamscale_floor";
-/// Who knew the future.
-pub(crate) const OPTIMUM: &str = "optimum";
 /// The one scenario whose crowds an operator knows beforehand.
 const ANNOUNCED: &str = "conference_day";
 /// It has a figure of its own: a day of a thousand members takes as long as all others together.
 pub(crate) const LARGE: &str = "thousand";
 
-/// All policies in the order in which they are shown, each with what it is.
-const POLICIES: [(&str, &str); 8] = [
-    (OWN, "The plan function of this agent"),
-    (
-        FLOOR,
-        "The same with a schedule floor: at least 8 members from 07:45 to 18:15",
-    ),
-    (
-        "talk",
-        "Above 70 % one more, below 50 % one fewer, the oldest, every 30 s",
-    ),
-    (
-        "aodh",
-        "OpenStack Heat with alarms of Aodh, +1 and -1, the oldest first",
-    ),
-    (
-        "hpa",
-        "Kubernetes HorizontalPodAutoscaler, 70 % of the calls per pod",
-    ),
-    (
-        "target_tracking",
-        "AWS Auto Scaling, target tracking of 70 %",
-    ),
-    (
-        "jitsi",
-        "jitsi-autoscaler: thresholds over whole periods, graceful shutdown",
-    ),
-    (
-        OPTIMUM,
-        "Knows all demand beforehand: nobody can, but it says what is possible",
-    ),
-];
+/// All policies in the order in which they are shown, each with what it is; ours with the floor beside
+/// ours.
+fn known() -> Vec<(&'static str, &'static str)> {
+    let mut known = POLICIES.to_vec();
+    let floor = "The same with a schedule floor: at least 8 members from 07:45 to 18:15";
+    known.insert(1, (FLOOR, floor));
+    known
+}
 
 /// The named scenarios that are played by everybody.
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -68,7 +41,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 /// The policies that play in a scenario, in the order in which they are shown.
 pub(crate) fn policies(scenario: &Scenario) -> impl Iterator<Item = &'static str> + use<> {
     let announced = scenario.name == ANNOUNCED;
-    let names = POLICIES.into_iter().map(|(name, _)| name);
+    let names = known().into_iter().map(|(name, _)| name);
     names.filter(move |name| *name != FLOOR || announced)
 }
 
@@ -84,7 +57,7 @@ pub(crate) fn about(scenarios: &[Scenario]) -> Vec<About> {
 
 /// What each policy is.
 pub(crate) fn titles() -> BTreeMap<String, String> {
-    let titles = POLICIES.into_iter();
+    let titles = known().into_iter();
     titles
         .map(|(name, title)| (name.to_owned(), title.to_owned()))
         .collect()
