@@ -208,7 +208,7 @@ mod tests {
     use super::*;
     use crate::actuator::Handle;
 
-    fn member(stage: Stage) -> Member {
+    pub(super) fn member(stage: Stage) -> Member {
         Member {
             uri: "sip:127.0.0.1".into(),
             capacity_calls: 20,

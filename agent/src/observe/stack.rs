@@ -146,21 +146,13 @@ fn together(a: Phase, b: Phase) -> Phase {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actuator::Handle;
     use crate::state::Stage;
 
     fn member(stack: Option<u64>, stage: Stage) -> Member {
         Member {
-            uri: "sip:127.0.0.1".into(),
-            capacity_calls: 20,
-            weight: 100,
-            priority: 0,
-            origin: Origin::Plan,
-            stage,
-            since_s: 0.0,
             active_since_s: Some(0.0),
-            handle: Handle::Manual,
             stack,
+            ..super::super::tests::member(stage)
         }
     }
 

@@ -1,5 +1,8 @@
 //! Creation: what is learned from creations that ended. Failures back off, a success clears them.
 
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+
 use super::{Memory, Observation, Policy};
 
 /// The longest pause between two tries to create a member.
@@ -42,13 +45,8 @@ fn jitter(seed: u64, failures: u32) -> f64 {
     if seed == 0 {
         return 1.0;
     }
-    // SplitMix64 (G. Steele et al. 2014): neighbouring seeds give unrelated numbers.
-    let mut z = seed.wrapping_add(u64::from(failures).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^= z >> 31;
-    let unit = f64::from(u32::try_from(z >> 32).unwrap_or(0)) / f64::from(u32::MAX);
-    1.0 + JITTER * (2.0 * unit - 1.0)
+    let mut random = Pcg64Mcg::seed_from_u64(seed.wrapping_add(u64::from(failures)));
+    random.random_range(1.0 - JITTER..=1.0 + JITTER)
 }
 
 #[cfg(test)]

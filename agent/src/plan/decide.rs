@@ -1,6 +1,7 @@
 //! The decision: from observation, policy, memory and time to a plan with its reason.
 
 use super::bounds::{self, Want};
+use super::drains::Drained;
 use super::supply::Supply;
 use super::{
     Action, Cause, Memory, Mode, Observation, Plan, Policy, Quality, budget, creation, drains,
@@ -71,25 +72,12 @@ pub fn decide(
     let advice = advice(policy, &mut verdict, &mut reason);
     note_actions(&mut memory, &verdict.actions, now_s);
     let mut actions = verdict.actions;
-    for drained in finished {
-        let back = |action: &Action| matches!(action, Action::TakeBack { member } if *member == drained.member);
-        if actions.iter().any(back) {
-            continue;
-        }
-        if drained.needed {
-            let words = format!("; {} stays as a reserve ({})", drained.member, drained.why);
-            reason.push_str(&words);
-            continue;
-        }
-        if actions.is_empty() {
-            verdict.cause = Cause::Drained;
-        }
-        memory.drains.remove(&drained.member);
-        reason.push_str(&format!("; removing {}: {}", drained.member, drained.why));
-        actions.push(Action::Remove {
-            member: drained.member,
-        });
-    }
+    let cause = if actions.is_empty() && settles(&finished) {
+        Cause::Drained
+    } else {
+        verdict.cause
+    };
+    settle(finished, &mut memory, &mut actions, &mut reason);
     if actions.is_empty() {
         actions.push(Action::Hold);
     }
@@ -99,10 +87,45 @@ pub fn decide(
         advice,
         signals: readings.all,
         bounds: want.bounds,
-        cause: verdict.cause,
+        cause,
         reason,
     };
     (plan, memory)
+}
+
+/// Whether any drain is over and its member goes.
+fn settles(finished: &[Drained]) -> bool {
+    finished.iter().any(|drained| !drained.needed)
+}
+
+/// Removes members whose drain is over, unless they are taken back just now or stay as a reserve.
+fn settle(
+    finished: Vec<Drained>,
+    memory: &mut Memory,
+    actions: &mut Vec<Action>,
+    reason: &mut String,
+) {
+    for Drained {
+        member,
+        why,
+        needed,
+        ..
+    } in finished
+    {
+        let back = Action::TakeBack {
+            member: member.clone(),
+        };
+        if actions.contains(&back) {
+            continue;
+        }
+        if needed {
+            reason.push_str(&format!("; {member} stays as a reserve ({why})"));
+            continue;
+        }
+        memory.drains.remove(&member);
+        reason.push_str(&format!("; removing {member}: {why}"));
+        actions.push(Action::Remove { member });
+    }
 }
 
 /// Everything that a verdict is made of.

@@ -1,10 +1,10 @@
 //! Flow: how many calls come and go, and how many there will be when a member ordered now is ready.
 //!
 //! Calls in progress trail behind demand by their holding time. Arrivals do not: with λ calls begun or
-//! refused per second, and each call ending at a rate μ, there will be
-//! `N e^(-μh) + λ (1 - e^(-μh)) / μ` calls after h seconds (the transient of an M/G/∞ system with
-//! exponential holding; W. Whitt, "The transient behavior of the M/G/∞ queue"). A rise counts
-//! only as far as chance does not explain it.
+//! refused and e calls ended per second, and a mean length of 1/μ, there will be
+//! `N + (λ - e) (1 - e^(-μh)) / μ` calls after h seconds (with e = N μ the transient of an M/M/∞ system;
+//! W. Whitt, "The transient behavior of the M/G/∞ queue"). A rise counts only as far as chance does not
+//! explain it.
 
 use std::collections::VecDeque;
 
@@ -138,7 +138,7 @@ impl Flow {
         (self.ended >= BELIEVE_ENDS && self.carried_s > 0.0).then(|| self.carried_s / self.ended)
     }
 
-    /// Calls that will be on active members after `horizon_s`, at most `cap` times those of now.
+    /// Calls that there will be after `horizon_s`, at most `cap` times those of now or of `least`.
     pub(super) fn expected(
         &self,
         calls: f64,

@@ -105,3 +105,23 @@ pub struct Observation {
     #[serde(default)]
     pub agent_restarted: bool,
 }
+
+impl Observation {
+    /// These members, well seen, and nothing else measured or happened.
+    pub fn of(members: Vec<MemberView>) -> Observation {
+        Observation {
+            quality: Quality::Good,
+            boot_id: Some(1),
+            members,
+            signals: Vec::new(),
+            started: None,
+            refused: None,
+            failed_creates: 0,
+            quota_reached: false,
+            unconfirmed_creates: 0,
+            booted_s: Vec::new(),
+            others_fell: false,
+            agent_restarted: false,
+        }
+    }
+}

@@ -49,20 +49,7 @@ fn member(name: &str, phase: Phase, calls: Option<u32>) -> MemberView {
 }
 
 fn observation(members: Vec<MemberView>) -> Observation {
-    Observation {
-        quality: Quality::Good,
-        boot_id: Some(1),
-        members,
-        signals: Vec::new(),
-        started: None,
-        refused: None,
-        failed_creates: 0,
-        quota_reached: false,
-        unconfirmed_creates: 0,
-        booted_s: Vec::new(),
-        others_fell: false,
-        agent_restarted: false,
-    }
+    Observation::of(members)
 }
 
 #[test]

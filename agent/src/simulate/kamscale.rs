@@ -30,20 +30,7 @@ impl Kamscale {
             policy,
             begin_unix_s: MIDNIGHT_UNIX_S,
             memory: Memory::default(),
-            observation: Observation {
-                quality: Quality::Good,
-                boot_id: Some(1),
-                members: Vec::new(),
-                signals: Vec::new(),
-                started: None,
-                refused: None,
-                failed_creates: 0,
-                quota_reached: false,
-                unconfirmed_creates: 0,
-                booted_s: Vec::new(),
-                others_fell: false,
-                agent_restarted: false,
-            },
+            observation: Observation::of(Vec::new()),
             ids: Vec::new(),
         }
     }

@@ -23,20 +23,7 @@ fn view(name: &str, calls: u32) -> MemberView {
 }
 
 fn observation(members: Vec<MemberView>) -> Observation {
-    Observation {
-        quality: Quality::Good,
-        boot_id: Some(1),
-        members,
-        signals: Vec::new(),
-        started: None,
-        refused: None,
-        failed_creates: 0,
-        quota_reached: false,
-        unconfirmed_creates: 0,
-        booted_s: Vec::new(),
-        others_fell: false,
-        agent_restarted: false,
-    }
+    Observation::of(members)
 }
 
 fn decision(observation: Observation, policy: Policy) -> Decision {

@@ -18,7 +18,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::super::{Action, Memory, Mode, Phase, Quality, decide};
+use super::super::{Action, Memory, Observation, Phase, Policy, Quality, decide};
 use super::{member, observation, policy};
 
 #[test]
@@ -76,14 +76,12 @@ fn play(scenario: &str) -> String {
             _ => panic!("{line}"),
         };
         for round in 0..times {
-            seen.quality = Quality::Good;
-            seen.failed_creates = 0;
-            seen.booted_s.clear();
-            seen.agent_restarted = false;
-            seen.others_fell = false;
-            seen.quota_reached = false;
-            seen.unconfirmed_creates = 0;
-            seen.signals.clear();
+            seen = Observation {
+                boot_id: seen.boot_id,
+                started: seen.started,
+                refused: seen.refused,
+                ..Observation::of(seen.members)
+            };
             started += rate * if round > 0 { every_s } else { 0.0 };
             if rate > 0.0 {
                 seen.started = Some(started as u64);
@@ -95,23 +93,14 @@ fn play(scenario: &str) -> String {
                 }
                 match word.split_once('=').unwrap_or((word, "")) {
                     ("rate", per_s) => rate = per_s.parse().unwrap(),
-                    ("missing", _) => seen.quality = Quality::Missing("not attached".into()),
-                    ("partial", _) => seen.quality = Quality::Partial("one row".into()),
-                    ("restart", _) => seen.agent_restarted = true,
-                    ("failed", _) => seen.failed_creates = 1,
-                    ("finished", _) => seen.booted_s.push(5.0),
-                    ("boot", id) => seen.boot_id = Some(id.parse().unwrap()),
-                    ("min", min) => policy.min = min.parse().unwrap(),
-                    ("mode", "on") => policy.mode = Mode::On,
-                    ("mode", "advise") => policy.mode = Mode::Advise,
-                    ("mode", "out_only") => policy.mode = Mode::OutOnly,
-                    ("mode", "paused") => policy.mode = Mode::Paused,
+                    (key, value) if happens(key, value, &mut seen, &mut policy) => {}
                     // Members are said once; what the plan does with them must stay.
                     _ if round > 0 => {}
-                    (name, "gone") => seen.members.retain(|member| member.name != name),
                     (name, what) => {
                         seen.members.retain(|member| member.name != name);
-                        seen.members.push(parse(name, what));
+                        if what != "gone" {
+                            seen.members.push(parse(name, what));
+                        }
                         seen.members.sort_by(|a, b| a.name.cmp(&b.name));
                     }
                 }
@@ -132,6 +121,22 @@ fn play(scenario: &str) -> String {
         }
     }
     text
+}
+
+/// Takes in a word that is no member; false for members.
+fn happens(key: &str, value: &str, seen: &mut Observation, policy: &mut Policy) -> bool {
+    match (key, value) {
+        ("missing", _) => seen.quality = Quality::Missing("not attached".into()),
+        ("partial", _) => seen.quality = Quality::Partial("one row".into()),
+        ("restart", _) => seen.agent_restarted = true,
+        ("failed", _) => seen.failed_creates = 1,
+        ("finished", _) => seen.booted_s.push(5.0),
+        ("boot", id) => seen.boot_id = Some(id.parse().unwrap()),
+        ("min", min) => policy.min = min.parse().unwrap(),
+        ("mode", mode) => policy.mode = serde_json::from_value(mode.into()).unwrap(),
+        _ => return false,
+    }
+    true
 }
 
 /// A value with some of its parts replaced.

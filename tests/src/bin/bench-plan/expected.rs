@@ -35,9 +35,10 @@ impl Limit {
         }
     }
 
-    fn nothing() -> Self {
+    fn never() -> Self {
         Self {
             text: "== 0".into(),
+            on_every_day: true,
             ..Self::at_most(0.0)
         }
     }
@@ -60,15 +61,12 @@ impl Limit {
 
 /// No call is cut, by whatever configuration: a promise.
 pub(crate) fn cut_calls(row: &Row) -> Option<Limit> {
-    [OWN, FLOOR].contains(&row.policy).then(|| Limit {
-        on_every_day: true,
-        ..Limit::nothing()
-    })
+    [OWN, FLOOR].contains(&row.policy).then(Limit::never)
 }
 
-/// No order that takes back what was done less than 15 minutes before.
+/// No order that takes back what was done less than 15 minutes before, on no day.
 pub(crate) fn reversals(row: &Row) -> Option<Limit> {
-    (row.policy == OWN).then(Limit::nothing)
+    (row.policy == OWN).then(Limit::never)
 }
 
 /// Member-hours, where the issue names a limit.
