@@ -98,6 +98,13 @@ impl Actuator for Local {
         ))
     }
 
+    fn plan(&self, order: &Order) -> Option<Handle> {
+        let process = None;
+        order
+            .address
+            .map(|address| Handle::Process { process, address })
+    }
+
     async fn create(&self, order: &Order) -> Result<Handle, ActuatorError> {
         let address = order.address.ok_or_else(|| {
             ActuatorError::Quota(
@@ -115,9 +122,9 @@ impl Actuator for Local {
         })
     }
 
-    async fn ready(&self, order: &Order, handle: &Handle) -> Result<(), ActuatorError> {
+    async fn ready(&self, order: &Order, handle: &Handle) -> Result<Handle, ActuatorError> {
         let Handle::Process { address, .. } = handle else {
-            return Ok(());
+            return Ok(handle.clone());
         };
         let target = SocketAddr::new(*address, self.config.port);
         let pause = Duration::from_secs_f64(self.config.ready_interval_s);
@@ -144,7 +151,7 @@ impl Actuator for Local {
                 sleep(pause.saturating_sub(asked.elapsed())).await;
             }
         }
-        Ok(())
+        Ok(handle.clone())
     }
 
     async fn delete(&self, order: &Order, handle: &Handle) -> Result<(), ActuatorError> {
@@ -182,7 +189,7 @@ impl Actuator for Local {
                 ..
             } => process.alive(),
             Handle::Process { process: None, .. } => false,
-            Handle::Manual => true,
+            Handle::Manual | Handle::Heat { .. } => true,
         }
     }
 

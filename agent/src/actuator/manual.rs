@@ -20,14 +20,18 @@ impl Actuator for Manual {
         None
     }
 
+    fn plan(&self, _order: &Order) -> Option<Handle> {
+        None
+    }
+
     async fn create(&self, _order: &Order) -> Result<Handle, ActuatorError> {
         Err(ActuatorError::Unsupported(
             "this pool has no actuator: add members with `kamscale member add`",
         ))
     }
 
-    async fn ready(&self, _order: &Order, _handle: &Handle) -> Result<(), ActuatorError> {
-        Ok(())
+    async fn ready(&self, _order: &Order, handle: &Handle) -> Result<Handle, ActuatorError> {
+        Ok(handle.clone())
     }
 
     async fn delete(&self, _order: &Order, _handle: &Handle) -> Result<(), ActuatorError> {

@@ -28,6 +28,8 @@ pub struct Order {
     pub name: String,
     /// The address it shall take; `None` where the actuator has none to give.
     pub address: Option<IpAddr>,
+    /// The unit of which it is a machine, by name, as `platform-3`; `None` if it stands alone.
+    pub unit: Option<String>,
 }
 
 /// What an actuator knows a member by; kept in the state file.
@@ -43,6 +45,42 @@ pub enum Handle {
         /// The address it took.
         address: IpAddr,
     },
+    /// A part of a Heat stack, or a stack of its own.
+    Heat {
+        /// The name of the resource in its group, or of the stack; `None` until Heat has named it.
+        resource: Option<String>,
+        /// The address that Heat gave it; `None` until that is known.
+        address: Option<IpAddr>,
+    },
+}
+
+impl Handle {
+    /// The address of the member, if it is known here.
+    pub fn address(&self) -> Option<IpAddr> {
+        match self {
+            Handle::Manual => None,
+            Handle::Process { address, .. } => Some(*address),
+            Handle::Heat { address, .. } => *address,
+        }
+    }
+
+    /// Whether something was made that this handle names.
+    pub fn is_made(&self) -> bool {
+        match self {
+            Handle::Manual => true,
+            Handle::Process { process, .. } => process.is_some(),
+            Handle::Heat { resource, .. } => resource.is_some(),
+        }
+    }
+}
+
+/// A member that exists though nobody here ordered it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What it is known by.
+    pub handle: Handle,
+    /// The name to give it, where what made it has one that fits; else the next number of its pool.
+    pub name: Option<String>,
 }
 
 /// Why an actuator failed.
@@ -102,12 +140,17 @@ pub trait Actuator: Send + Sync + std::fmt::Debug {
     /// The URI of a member at an address.
     fn uri(&self, order: &Order) -> Option<String>;
 
-    /// Starts a member; returns as soon as it exists, ready or not. After
+    /// What is noted of a member before it is made, so that a crash between loses nothing; `None` if
+    /// this actuator cannot make it (it lacks an address, say).
+    fn plan(&self, order: &Order) -> Option<Handle>;
+
+    /// Starts a member; returns as soon as it exists and has a name, ready or not. Asked again for an
+    /// order that was carried out before, it finds that member and makes no second one. After
     /// [`ActuatorError::Unknown`], [`Actuator::confirm`] says what is true.
     async fn create(&self, order: &Order) -> Result<Handle, ActuatorError>;
 
-    /// Waits until it is ready to take requests.
-    async fn ready(&self, order: &Order, handle: &Handle) -> Result<(), ActuatorError>;
+    /// Waits until it is ready to take requests; answers all that is known of it by then.
+    async fn ready(&self, order: &Order, handle: &Handle) -> Result<Handle, ActuatorError>;
 
     /// Stops it; a member that is gone already is no error.
     async fn delete(&self, order: &Order, handle: &Handle) -> Result<(), ActuatorError>;
@@ -124,5 +167,32 @@ pub trait Actuator: Send + Sync + std::fmt::Debug {
     /// [`ActuatorError::Unknown`] if that is still not known.
     async fn confirm(&self, order: &Order) -> Result<Option<Handle>, ActuatorError> {
         Ok(self.find(order))
+    }
+
+    /// Whether there is something to look at from time to time ([`Actuator::look`]): what others
+    /// change, too.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// The members of the pool that the state knows, by name, each with its handle. Told before
+    /// every look, so that what belongs to nobody can be told from what was ordered.
+    fn know(&self, _members: Vec<(String, Handle)>) {}
+
+    /// Looks at what is there; [`Actuator::alive`], [`Actuator::found`] and [`Actuator::held`] answer
+    /// by the last look that succeeded.
+    async fn look(&self) -> Result<(), ActuatorError> {
+        Ok(())
+    }
+
+    /// Members that exist, that the state does not know and that no order here will claim.
+    fn found(&self) -> Vec<Found> {
+        Vec::new()
+    }
+
+    /// Members whose deletion somebody else began and that are held until [`Actuator::delete`] lets
+    /// them go; by the names of the state.
+    fn held(&self) -> Vec<String> {
+        Vec::new()
     }
 }

@@ -43,6 +43,7 @@ mod tests {
             pool: "conference".into(),
             name: "conference-1".into(),
             address,
+            unit: None,
         }
     }
 

@@ -6,6 +6,7 @@
 mod addresses;
 mod check;
 mod describe;
+mod heat;
 mod keys;
 mod local;
 mod locate;
@@ -20,6 +21,7 @@ use serde::Deserialize;
 
 pub use addresses::Addresses;
 pub use describe::describe;
+pub use heat::{HeatActuator, HeatConfig};
 pub use keys::{FloorConfig, SignalConfig, TargetConfig};
 pub use local::{LocalConfig, StopSignal};
 pub use pool::{FixedMember, MemberTemplate, PoolConfig};

@@ -5,7 +5,7 @@ use super::tasks::{Outcome, Result};
 use crate::actuator::{Handle, Order};
 use crate::journal::Event;
 use crate::plan::{Action, Plan};
-use crate::state::Stage;
+use crate::state::{Member, Stage};
 
 /// A member that dies so soon after it was ready has failed to start, in effect.
 const EARLY_DEATH_S: f64 = 60.0;
@@ -66,7 +66,6 @@ impl Agent {
         } = outcome;
         let event = |event: &str| Event::new(event).member(&pool, &name);
         let subject = self.config.subject_of(&pool).to_owned();
-        let creations = self.creations.entry(subject).or_default();
         let known = !matches!(result, Result::Unconfirmed(_));
         if known {
             self.unconfirmed.remove(&(pool.clone(), name.clone()));
@@ -80,10 +79,15 @@ impl Agent {
                 self.journal.record(event("member_unconfirmed").reason(why));
             }
             Result::Created(handle) => {
-                member.handle = handle;
+                self.take_handle(&pool, &name, handle);
                 self.save(now_s, false);
             }
-            Result::Ready => {
+            Result::Ready(handle) => {
+                self.take_handle(&pool, &name, handle);
+                let creations = self.creations.entry(subject).or_default();
+                let Some(member) = self.state.member_mut(&pool, &name) else {
+                    return;
+                };
                 let boot_s = now_s - member.since_s;
                 let booting = member.stage == Stage::Booting;
                 let stacked = member.stack.is_some();
@@ -105,6 +109,7 @@ impl Agent {
             Result::Failed { why, quota } => {
                 // What is on its way out already was no attempt any more.
                 if member.stage == Stage::Booting {
+                    let creations = self.creations.entry(subject).or_default();
                     creations.failed += 1;
                     creations.quota_reached |= quota;
                 }
@@ -120,6 +125,40 @@ impl Agent {
                 self.forget(&pool, &name);
             }
             Result::StopFailed(why) => self.journal.record(event("member_stop_failed").reason(why)),
+        }
+    }
+
+    /// Notes what a member is known by, and where requests go once its address is known.
+    fn take_handle(&mut self, pool: &str, name: &str, handle: Handle) {
+        let (Some(member), Some(actuator)) = (
+            self.state
+                .pools
+                .get_mut(pool)
+                .and_then(|state| state.members.get_mut(name)),
+            self.actuators.get(pool),
+        ) else {
+            return;
+        };
+        member.handle = handle;
+        if member.uri.is_empty() {
+            let order = Order {
+                pool: pool.into(),
+                name: name.into(),
+                address: member.handle.address(),
+                unit: None,
+            };
+            member.uri = actuator.uri(&order).unwrap_or_default();
+        }
+    }
+
+    /// The order by which a member was, or will be, made.
+    pub(super) fn order_of(&self, pool: &str, name: &str, member: &Member) -> Order {
+        let unit = self.config.stack_of(pool).zip(member.stack);
+        Order {
+            pool: pool.into(),
+            name: name.into(),
+            address: member.handle.address(),
+            unit: unit.map(|((stack, _), number)| format!("{stack}-{number}")),
         }
     }
 
@@ -185,15 +224,7 @@ impl Agent {
                 if !self.tasks.idle(pool, name, now_s) || waits && member.stage == Stage::Booting {
                     continue;
                 }
-                let address = match member.handle {
-                    Handle::Process { address, .. } => Some(address),
-                    Handle::Manual => None,
-                };
-                let order = Order {
-                    pool: pool.clone(),
-                    name: name.clone(),
-                    address,
-                };
+                let order = self.order_of(pool, name, member);
                 match member.stage {
                     Stage::Booting => {
                         self.tasks

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Agent;
-use crate::actuator::{Actuator, Handle, Order};
+use crate::actuator::{Actuator, Order};
 use crate::journal::Event;
 use crate::state::{Member, Origin, PoolState, Stage};
 
@@ -43,11 +43,13 @@ impl Agent {
         for (pool, count) in &pools {
             let members = self.state.pools.entry(pool.clone()).or_default();
             members.next_number = number;
-            let free = self.actuators.get(pool).map_or(0, |actuator| {
-                let free = actuator.addresses().iter();
-                free.filter(|address| !is_taken(members, **address)).count()
+            let short = self.actuators.get(pool).is_some_and(|actuator| {
+                let addresses = actuator.addresses();
+                let free = addresses.iter();
+                let free = free.filter(|address| !is_taken(members, **address));
+                !addresses.is_empty() && free.count() < *count as usize
             });
-            if free < *count as usize {
+            if short {
                 self.count_no_address(stack, pool, &format!("{pool}-{number}"));
                 return;
             }
@@ -80,15 +82,18 @@ impl Agent {
             return false;
         };
         let state = self.state.pools.entry(pool.to_owned()).or_default();
-        let address = free_address(actuator, state);
+        let unit = self.config.stack_of(pool).zip(stack);
         let order = Order {
             pool: pool.into(),
             name: name.into(),
-            address,
+            address: free_address(actuator, state),
+            unit: unit.map(|((stack, _), number)| format!("{stack}-{number}")),
         };
-        let (Some(address), Some(uri)) = (address, actuator.uri(&order)) else {
+        let Some(handle) = actuator.plan(&order) else {
             return false;
         };
+        // Without an address yet it stays empty, and the member out of the table.
+        let uri = actuator.uri(&order).unwrap_or_default();
         let member = Member {
             uri: uri.clone(),
             capacity_calls: config.member.capacity_calls,
@@ -98,10 +103,7 @@ impl Agent {
             stage: Stage::Booting,
             since_s: now_s,
             active_since_s: None,
-            handle: Handle::Process {
-                process: None,
-                address,
-            },
+            handle,
             stack,
         };
         state.members.insert(name.into(), member);
@@ -125,7 +127,6 @@ fn free_address(actuator: &Arc<dyn Actuator>, state: &PoolState) -> Option<IpAdd
 }
 
 fn is_taken(state: &PoolState, address: IpAddr) -> bool {
-    state.members.values().any(|member| {
-        matches!(&member.handle, Handle::Process { address: taken, .. } if *taken == address)
-    })
+    let mut taken = state.members.values();
+    taken.any(|member| member.handle.address() == Some(address))
 }

@@ -173,7 +173,7 @@ impl Agent {
             since_s: member.since_s,
             pid: match &member.handle {
                 Handle::Process { process, .. } => process.map(|process| process.pid),
-                Handle::Manual => None,
+                Handle::Manual | Handle::Heat { .. } => None,
             },
         }
     }

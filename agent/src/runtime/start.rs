@@ -118,6 +118,7 @@ impl Agent {
                         pool: pool.clone(),
                         name: name.clone(),
                         address: Some(address),
+                        unit: None,
                     };
                     match actuator.find(&order) {
                         Some(handle) => member.handle = handle,

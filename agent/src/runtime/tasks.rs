@@ -18,8 +18,8 @@ const CONFIRM_EVERY: Duration = Duration::from_secs(5);
 pub(super) enum Result {
     /// The member exists; it is not ready yet.
     Created(Handle),
-    /// It answers.
-    Ready,
+    /// It answers; all that is known of it now.
+    Ready(Handle),
     /// Nobody knows whether it exists; it is being looked for.
     Unconfirmed(String),
     /// It could not be created or did not get ready; what there was of it is gone.
@@ -75,7 +75,7 @@ impl Tasks {
                 self.busy_until_s
                     .insert(key, crate::journal::now_s() + STOP_RETRY_S);
             }
-            Result::Ready | Result::Failed { .. } | Result::Stopped => {
+            Result::Ready(_) | Result::Failed { .. } | Result::Stopped => {
                 self.busy_until_s.remove(&key);
             }
         }
@@ -109,7 +109,7 @@ impl Tasks {
     ) {
         let reporter = self.begin(&order);
         tokio::spawn(async move {
-            let handle = match existing {
+            let handle = match existing.filter(Handle::is_made) {
                 Some(handle) => handle,
                 None => match create(actuator.as_ref(), &order, &reporter).await {
                     Ok(handle) => handle,
@@ -122,13 +122,14 @@ impl Tasks {
             };
             reporter.send(Result::Created(handle.clone()));
             match actuator.ready(&order, &handle).await {
-                Ok(()) => reporter.send(Result::Ready),
+                Ok(handle) => reporter.send(Result::Ready(handle)),
                 Err(error) => {
+                    let quota = matches!(error, ActuatorError::Quota(_));
                     let mut why = error.to_string();
                     if let Err(error) = actuator.delete(&order, &handle).await {
                         why = format!("{why}; then {error}");
                     }
-                    reporter.send(Result::Failed { why, quota: false });
+                    reporter.send(Result::Failed { why, quota });
                 }
             }
         });
@@ -208,11 +209,18 @@ mod tests {
         fn uri(&self, _order: &Order) -> Option<String> {
             None
         }
+        fn plan(&self, _order: &Order) -> Option<Handle> {
+            None
+        }
         async fn create(&self, _order: &Order) -> std::result::Result<Handle, ActuatorError> {
             Err(ActuatorError::Unknown("timed out".into()))
         }
-        async fn ready(&self, _: &Order, _: &Handle) -> std::result::Result<(), ActuatorError> {
-            Ok(())
+        async fn ready(
+            &self,
+            _: &Order,
+            handle: &Handle,
+        ) -> std::result::Result<Handle, ActuatorError> {
+            Ok(handle.clone())
         }
         async fn delete(&self, _: &Order, _: &Handle) -> std::result::Result<(), ActuatorError> {
             Ok(())
@@ -239,6 +247,7 @@ mod tests {
             pool: "ccp".into(),
             name: "ccp-1".into(),
             address: None,
+            unit: None,
         };
         let mut tasks = Tasks::default();
         tasks.boot(Arc::new(Lossy(Mutex::new(truth))), order, None);
@@ -247,7 +256,10 @@ mod tests {
             results.push(tasks.next().await.unwrap().result);
             assert_eq!(
                 tasks.idle("ccp", "ccp-1", f64::MAX),
-                matches!(results.last(), Some(Result::Ready | Result::Failed { .. }))
+                matches!(
+                    results.last(),
+                    Some(Result::Ready(_) | Result::Failed { .. })
+                )
             );
         }
         results
@@ -263,7 +275,7 @@ mod tests {
                 [
                     Result::Unconfirmed(_),
                     Result::Created(Handle::Manual),
-                    Result::Ready
+                    Result::Ready(_)
                 ]
             ),
             "{found:?}"

@@ -146,7 +146,7 @@ impl Stage {
 /// One member.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Member {
-    /// Where requests go.
+    /// Where requests go; empty until its address is known.
     pub uri: String,
     /// Calls that it may carry.
     pub capacity_calls: u32,

@@ -85,6 +85,7 @@ fn order(pool: &str, name: &str, address: IpAddr) -> Order {
         pool: pool.into(),
         name: name.into(),
         address: Some(address),
+        unit: None,
     }
 }
 

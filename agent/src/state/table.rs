@@ -22,6 +22,10 @@ pub fn table(state: &State, pools: &BTreeMap<String, PoolConfig>) -> TableSpec {
                 Stage::Draining | Stage::Leaving | Stage::Held => DesiredState::Draining,
                 Stage::Stopping => return None,
             };
+            // Nobody knows yet where it is.
+            if member.uri.is_empty() {
+                return None;
+            }
             Some(MemberSpec {
                 name: name.clone(),
                 uri: member.uri.clone(),
