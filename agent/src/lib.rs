@@ -12,10 +12,12 @@
 
 pub mod actuator;
 pub mod cli;
+pub mod cloud;
 pub mod config;
 pub mod decision;
 pub mod http;
 pub mod journal;
+pub mod nodes;
 pub mod observe;
 pub mod plan;
 pub mod proxy;

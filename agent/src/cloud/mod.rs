@@ -1,0 +1,24 @@
+//! OpenStack, as the agent sees it: requests to the services of one project.
+//!
+//! This owns sessions (tokens, endpoints), timeouts and retries; nothing else in the agent retries
+//! HTTP. It must not know what Heat, Gnocchi or Aodh mean by an answer: their modules do.
+
+mod error;
+mod request;
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+pub use error::CloudError;
+pub use request::{Answer, Method, Request, Service};
+
+/// One project of one cloud. Tests put recorded answers in its place.
+#[async_trait]
+pub trait Cloud: Send + Sync + Debug {
+    /// Asks a service. An answer is a 2xx; every other one is an error.
+    ///
+    /// # Errors
+    /// [`CloudError`] says whether the request was certainly not carried out.
+    async fn request(&self, request: Request) -> Result<Answer, CloudError>;
+}

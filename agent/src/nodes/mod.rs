@@ -1,0 +1,64 @@
+//! What a node reports about itself: the load balancers of one instance, as others see them.
+//!
+//! A node is one Kamailio and the agent beside it. This owns the words in which nodes are told
+//! apart and summed; it must not fetch or send anything.
+
+use std::collections::BTreeMap;
+
+/// How much of the host is used: shares from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shares {
+    /// Of the processors.
+    pub cpu: f64,
+    /// Of the memory.
+    pub memory: f64,
+    /// Of the network's speed.
+    pub network: f64,
+}
+
+/// Requests of a feature since Kamailio's start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FeatureReport {
+    /// Asked for.
+    pub offered: u64,
+    /// Let in.
+    pub admitted: u64,
+    /// Turned away.
+    pub refused: u64,
+}
+
+/// What a node says about a pool.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PoolReport {
+    /// Calls begun by this node since its Kamailio's start.
+    pub started: u64,
+    /// Requests refused by this node since its Kamailio's start.
+    pub refused: u64,
+    /// Calls that this node has in the pool now.
+    pub calls: u64,
+    /// Calls that the whole pool may carry: the same from every node, never to be summed.
+    pub capacity: u64,
+    /// Which start of Kamailio `started` and `refused` count from.
+    pub boot_id: u64,
+}
+
+/// What a node says at one moment.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct NodeReport {
+    /// The node's name.
+    pub node: String,
+    /// When, in seconds since 1970.
+    pub at_s: f64,
+    /// The revision of the shared table that the node applied.
+    pub revision: u64,
+    /// How much of its host is used, if measured.
+    pub shares: Option<Shares>,
+    /// The pool that the host itself is a member of, if any.
+    pub pool: Option<String>,
+    /// Features by name.
+    pub features: BTreeMap<String, FeatureReport>,
+    /// Pools by name.
+    pub pools: BTreeMap<String, PoolReport>,
+    /// This node's calls by pool and member.
+    pub members: BTreeMap<(String, String), u32>,
+}
