@@ -48,6 +48,7 @@ bench-plan: ## play every scenario of the simulator with our plan and its rivals
 	cargo run --release -p kamscale-tests --bin bench-plan -- $(SEEDS)
 
 openstack-up: ## start real Keystone, Heat, Gnocchi and Aodh on loopback (OPENSTACK="--nova --with etcd": more of it)
+	@scripts/setup.sh openstack $(if $(findstring --nova,$(OPENSTACK)),nova)
 	@tests/openstack/up.sh $(OPENSTACK)
 
 openstack-down: ## stop them, and everything that they started

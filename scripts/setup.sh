@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what the make targets need and what is missing, on Debian 12; skips what is there.
-#   scripts/setup.sh [build] [test] [demo] [bench] [plan] [check]      without a group: everything
+#   scripts/setup.sh [build] [test] [demo] [bench] [plan] [check] [openstack] [nova]      without a group: everything
 # Needs a Rust toolchain and make; installs as root or with sudo. What it cannot install it names, with the command
 # that would do it, and then ends with an error. It changes no apt sources and starts no service.
 set -euo pipefail
@@ -22,12 +22,12 @@ missing() { # missing WHAT HOW: remembered until the end, so that all of it is n
 UNMET=0
 
 GROUPS_WANTED=("$@")
-[ $# -gt 0 ] || GROUPS_WANTED=(build test demo bench check)
+[ $# -gt 0 ] || GROUPS_WANTED=(build test demo bench check openstack nova)
 for group in "${GROUPS_WANTED[@]}"; do
     case $group in
-    build | test | demo | bench | plan | check) ;;
+    build | test | demo | bench | plan | check | openstack | nova) ;;
     *)
-        echo "setup: unknown group '$group'; there are: build test demo bench plan check" >&2
+        echo "setup: unknown group '$group'; there are: build test demo bench plan check openstack nova" >&2
         exit 2
         ;;
     esac
@@ -63,13 +63,32 @@ dpkg-dev|unpacks the source that has Kamailio's headers|has_command dpkg-source|
 libclang-14-dev|reads Kamailio's headers (bindgen)|has_libclang|build test demo bench check
 clang-14|tells bindgen where the compiler's headers are|has_clang|build test demo bench check
 kamailio-extra-modules|further modules of the server|has_module jansson|test demo bench
-sip-tester|sipp, the SIP caller|has_command sipp|test demo bench
-iproute2|ip and ss|has_command ip|test demo bench
-procps|ps|has_command ps|test demo bench
-python3|small SIP members and callers of tests|has_command python3|test
+sip-tester|sipp, the SIP caller|has_command sipp|test demo bench openstack
+iproute2|ip and ss|has_command ip|test demo bench openstack
+procps|ps|has_command ps|test demo bench openstack
+python3|small SIP members and callers of tests|has_command python3|test openstack
 git|says which commit a report is about|has_command git|demo bench plan
 valgrind|callgrind counts instructions|has_command valgrind|bench
 shellcheck|checks the shell scripts|has_command shellcheck|check
+mariadb-server|the database of the OpenStack services|has_command mariadbd|openstack
+rabbitmq-server|their message broker|has_file /usr/lib/rabbitmq/bin/rabbitmq-server|openstack
+keystone|OpenStack: who may do what|has_file /usr/bin/keystone-wsgi-public|openstack
+heat-api|OpenStack: stacks|has_command heat-api|openstack
+heat-api-cfn|OpenStack: signals of stacks|has_command heat-api-cfn|openstack
+heat-engine|OpenStack: makes what stacks name|has_command heat-engine|openstack
+gnocchi-api|OpenStack: measures|has_file /usr/lib/python3/dist-packages/gnocchi/rest/wsgi.py|openstack
+gnocchi-metricd|OpenStack: aggregates measures|has_command gnocchi-metricd|openstack
+aodh-api|OpenStack: alarms|has_command aodh-api|openstack
+aodh-evaluator|OpenStack: evaluates alarms|has_command aodh-evaluator|openstack
+aodh-notifier|OpenStack: acts on alarms|has_command aodh-notifier|openstack
+etcd-server|keeps the lease of the deciding agent|has_command etcd|openstack
+prometheus|the other source of measures|has_command prometheus|openstack
+placement-api|OpenStack: what nova's hosts have|has_command placement-api|nova
+glance-api|OpenStack: images|has_command glance-api|nova
+nova-api|OpenStack: servers|has_command nova-api|nova
+nova-conductor|OpenStack: servers, the database's side|has_command nova-conductor|nova
+nova-scheduler|OpenStack: servers, which host|has_command nova-scheduler|nova
+nova-compute|OpenStack: servers, with its fake driver|has_command nova-compute|nova
 TABLE
 }
 
@@ -115,11 +134,15 @@ apt() {
         apt-get -q -o DPkg::Lock::Timeout=300 -o APT::Color=0 "$@" </dev/null
 }
 
-# Debian's package of kamailio starts its server when it is installed, where there is an init system. The file that
-# forbids it stands there only while packages are unpacked, and an administrator's own is left alone.
+# Packages that start a server when they are installed, where there is an init system: kamailio and all of OpenStack's.
+starts_service() { # starts_service PACKAGE
+    [ "$1" = kamailio ] || packages | awk -F '|' -v package="$1" '$1 == package && $4 ~ /^(openstack|nova)$/ { found = 1 } END { exit !found }'
+}
+
+# The file that forbids it stands there only while packages are unpacked, and an administrator's own is left alone.
 hold_services() {
     if [ -f "$POLICY" ] && ! grep -qxF "$POLICY_MARK" "$POLICY"; then
-        note "$POLICY exists: it decides whether the kamailio service is started"
+        note "$POLICY exists: it decides whether the services of these packages are started"
         return
     fi
     printf '#!/bin/sh\n%s\nexit 101\n' "$POLICY_MARK" | as_root tee "$POLICY" >/dev/null
@@ -132,13 +155,42 @@ release_services() {
     if [ -f "$POLICY" ] && grep -qxF "$POLICY_MARK" "$POLICY"; then as_root rm -f "$POLICY"; fi
 }
 
+# Debian's OpenStack packages ask whether to make databases and endpoints. tests/openstack/ makes its own.
+answer_questions() {
+    local package question
+    while read -r package question; do
+        printf '%s %s boolean false\n' "$package" "$question"
+    done <<'QUESTIONS' | as_root debconf-set-selections
+keystone keystone/configure_db
+keystone keystone/register-endpoint
+heat-common heat/configure_db
+heat-api heat/register-endpoint
+heat-api heat-api/register-endpoint
+heat-api-cfn heat-api-cfn/register-endpoint
+gnocchi-common gnocchi/configure_db
+gnocchi-api gnocchi/register-endpoint
+aodh-common aodh/configure_db
+aodh-api aodh/register-endpoint
+placement-common placement/configure_db
+placement-api placement/register-endpoint
+glance-common glance/configure_db
+glance-api glance/register-endpoint
+nova-common nova/configure_db
+nova-common novaapi/configure_db
+nova-api nova/register-endpoint
+nova-api nova-api/register-endpoint
+QUESTIONS
+}
+
 install_packages() { # install_packages PACKAGE...
-    local log
+    local log package holds=()
+    for package in "$@"; do if starts_service "$package"; then holds+=("$package"); fi; done
     log=$(mktemp)
     doing "apt-get update"
     apt update >"$log" 2>&1 || note "apt-get update: $(grep -E '^[EW]:' "$log" | head -n 1)"
     doing "apt-get install $*"
-    if [[ " $* " == *" kamailio "* ]]; then hold_services; fi
+    if [ ${#holds[@]} -gt 0 ]; then hold_services; fi
+    if wanted openstack nova; then answer_questions; fi
     if ! apt install -y --no-install-recommends "$@" >"$log" 2>&1; then
         sed 's/^/setup:   apt: /' <(tail -n 15 "$log") >&2
     fi
@@ -170,8 +222,8 @@ check_packages() {
         # shellcheck disable=SC2086
         if $probe; then
             ok "$package: $what (new)"
-            if [ "$package" = kamailio ] && [ -d /run/systemd/system ]; then
-                note "the package's kamailio.service was not started; it will be at the next boot: systemctl disable kamailio"
+            if [ -d /run/systemd/system ] && starts_service "$package"; then
+                note "the service of $package was not started; it will be at the next boot, unless you say systemctl disable"
             fi
         else
             missing "$package" "$what ($why)"

@@ -107,6 +107,12 @@ engine_reported() {
         WHERE created_at >= FROM_UNIXTIME($since)" 2>/dev/null)" -gt 0 ] 2>/dev/null
 }
 
+is_connected() { # is_connected NAME SERVICE: has one of its processes a connection to that service?
+    local pids
+    pids=$(pgrep -d '|' -g "$(group_of "$1")") &&
+        ss -Htnp state established "dport = :${PORT[$2]}" | grep -qE "pid=($pids),"
+}
+
 new_log_says() { new_log "$1" 2>/dev/null | grep -q "$2"; }
 
 is_ready() { # is_ready NAME
@@ -120,8 +126,10 @@ is_ready() { # is_ready NAME
     etcd) answers "${PORT[etcd]}" /health ;;
     prometheus) answers "${PORT[prometheus]}" /-/ready ;;
     nova-conductor | nova-scheduler | nova-compute) nova_reported "$1" ;;
+    gnocchi-metricd) new_log_says gnocchi-metricd "Joined coordination group" ;;
     # These have neither a port nor a word to say when all is well.
-    gnocchi-metricd | aodh-evaluator | aodh-notifier) is_running "$1" ;;
+    aodh-evaluator) is_connected aodh-evaluator mariadb ;;
+    aodh-notifier) is_connected aodh-notifier rabbitmq ;;
     esac
 }
 

@@ -67,9 +67,10 @@ check_programs() {
 }
 
 stop_changed() { # services that run with a configuration which is another one by now
-    local name stale=()
+    local name file stale=()
     for name in "${ALL_SERVICES[@]}"; do
-        if [[ " ${CHANGED[*]} " == *" $(configuration_of "$name") "* ]] && is_running "$name"; then stale+=("$name"); fi
+        file=$(configuration_of "$name")
+        if [ -n "$file" ] && [[ " ${CHANGED[*]} " == *" $file "* ]] && is_running "$name"; then stale+=("$name"); fi
     done
     [ ${#stale[@]} -gt 0 ] || return 0
     progress "another configuration: stopping ${stale[*]}"
