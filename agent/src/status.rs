@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::nodes::Shares;
 use crate::plan::Action;
 
 /// Everything at one moment.
@@ -13,6 +14,18 @@ pub struct Status {
     pub version: String,
     /// The instance it serves.
     pub instance: String,
+    /// The node's name among all that serve the same pools.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub node: String,
+    /// The revision of the shared table that this node applied; 0 without one.
+    #[serde(default)]
+    pub revision: u64,
+    /// How much of the host is used, if it is measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Shares>,
+    /// The pool that the host is a member of, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_pool: Option<String>,
     /// When the agent started, in unix seconds.
     pub started_s: f64,
     /// When this was true, in unix seconds.
@@ -102,6 +115,9 @@ pub struct PoolStatus {
     pub capacity_calls: u64,
     /// Calls per capacity.
     pub load: Option<f64>,
+    /// Calls begun on its members since Kamailio's start.
+    #[serde(default)]
+    pub started: u64,
     /// Times a member was found for a request.
     pub selected: u64,
     /// Times none was to be had.

@@ -1,6 +1,8 @@
 //! Metrics in the text format of Prometheus, made from the last status at each scrape, so that
 //! what is gone from the status is gone from the metrics.
 
+mod pools;
+
 use std::sync::atomic::AtomicU64;
 
 use axum::Router;
@@ -17,37 +19,14 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use super::Shared;
-use crate::status::{PoolStatus, Status};
+use crate::status::Status;
+use pools::PoolMetrics;
 
 type FloatGauge = Gauge<f64, AtomicU64>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Feature {
     feature: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Pool {
-    pool: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PoolState {
-    pool: String,
-    state: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PoolDecision {
-    pool: String,
-    action: String,
-    reason: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Member {
-    pool: String,
-    member: String,
 }
 
 pub(super) fn routes() -> Router<Shared> {
@@ -70,6 +49,7 @@ fn render(status: &Status) -> Result<String, std::fmt::Error> {
     let build = Info::new(vec![("version", status.version.clone())]);
     registry.register("build", "The agent's version", build);
     add_loop(&mut registry, status);
+    add_node(&mut registry, status);
     add_features(&mut registry, status);
     let pools = PoolMetrics::register(&mut registry);
     for (name, pool) in &status.pools {
@@ -116,6 +96,34 @@ fn add_loop(registry: &mut Registry, status: &Status) {
     gauge("last_round_timestamp_seconds", help, status.now_s);
 }
 
+/// What tells this node from others, and how much of its host is used.
+fn add_node(registry: &mut Registry, status: &Status) {
+    if !status.node.is_empty() {
+        let mut labels = vec![("node", status.node.clone())];
+        labels.extend(status.host_pool.iter().map(|pool| ("pool", pool.clone())));
+        let help = "The node's name, and the pool that its host is a member of";
+        registry.register("node", help, Info::new(labels));
+    }
+    if let Some(boot_id) = status.kamailio.boot_id {
+        let help = "Another boot_id after each start of Kamailio: counters start again";
+        let labels = vec![("boot_id", boot_id.to_string())];
+        registry.register("kamailio", help, Info::new(labels));
+    }
+    let mut gauge = |name: &str, help: &str, value: f64| {
+        let gauge = FloatGauge::default();
+        gauge.set(value);
+        registry.register(name, help, gauge);
+    };
+    let help = "Revision of the shared table that this node applied";
+    gauge("shared_revision", help, float(status.revision));
+    let Some(shares) = status.host else { return };
+    gauge("host_cpu_ratio", "Processors in use", shares.cpu);
+    gauge("host_memory_ratio", "Memory in use", shares.memory);
+    if let Some(network) = shares.network {
+        gauge("host_network_ratio", "Network in use", network);
+    }
+}
+
 fn add_features(registry: &mut Registry, status: &Status) {
     let requests = Family::<Feature, Counter>::default();
     let rates = Family::<Feature, FloatGauge>::default();
@@ -136,115 +144,6 @@ fn add_features(registry: &mut Registry, status: &Status) {
     );
 }
 
-#[derive(Default)]
-struct PoolMetrics {
-    load: Family<Pool, FloatGauge>,
-    members: Family<PoolState, Gauge>,
-    desired: Family<Pool, Gauge>,
-    calls: Family<Pool, Gauge>,
-    selected: Family<Pool, Counter>,
-    refused: Family<Pool, Counter>,
-    decisions: Family<PoolDecision, Counter>,
-    paused: Family<Pool, Gauge>,
-    member_calls: Family<Member, Gauge>,
-    member_failures: Family<Member, Counter>,
-}
-
-impl PoolMetrics {
-    fn register(registry: &mut Registry) -> PoolMetrics {
-        let m = PoolMetrics::default();
-        registry.register("pool_load_ratio", "Calls per capacity", m.load.clone());
-        registry.register("pool_members", "Members by state", m.members.clone());
-        registry.register("pool_desired_members", "Members wanted", m.desired.clone());
-        registry.register("pool_calls", "Calls on active members", m.calls.clone());
-        registry.register(
-            "pool_selected",
-            "Times a member was found",
-            m.selected.clone(),
-        );
-        registry.register(
-            "pool_refused",
-            "Times no member was to be had",
-            m.refused.clone(),
-        );
-        registry.register(
-            "scale_decisions",
-            "Decisions by action and cause",
-            m.decisions.clone(),
-        );
-        let help = "1 while an operator has paused the pool";
-        registry.register("pool_paused", help, m.paused.clone());
-        registry.register(
-            "member_calls",
-            "Calls that a member carries",
-            m.member_calls.clone(),
-        );
-        registry.register(
-            "member_failures",
-            "Failures by scripts",
-            m.member_failures.clone(),
-        );
-        m
-    }
-
-    fn set(&self, name: &str, pool: &PoolStatus) {
-        let label = Pool { pool: name.into() };
-        if let Some(load) = pool.load {
-            self.load.get_or_create(&label).set(load);
-        }
-        self.set_decided(name, pool);
-        self.calls
-            .get_or_create(&label)
-            .set(i64::try_from(pool.calls).unwrap_or(i64::MAX));
-        self.selected.get_or_create(&label).inc_by(pool.selected);
-        self.refused.get_or_create(&label).inc_by(pool.refused);
-        for state in ["joining", "active", "draining", "disabled", "stopping"] {
-            let count = pool
-                .members
-                .values()
-                .filter(|member| member.state == state)
-                .count();
-            let label = PoolState {
-                pool: name.into(),
-                state: state.into(),
-            };
-            self.members
-                .get_or_create(&label)
-                .set(i64::try_from(count).unwrap_or(i64::MAX));
-        }
-        for (member, status) in &pool.members {
-            let label = Member {
-                pool: name.into(),
-                member: member.clone(),
-            };
-            if let Some(calls) = status.calls {
-                self.member_calls.get_or_create(&label).set(calls.into());
-            }
-            self.member_failures
-                .get_or_create(&label)
-                .inc_by(status.failures);
-        }
-    }
-
-    /// What was decided about a pool or stack. Calls and members of a stack are those of its pools.
-    fn set_decided(&self, name: &str, pool: &PoolStatus) {
-        let label = Pool { pool: name.into() };
-        self.desired.get_or_create(&label).set(pool.want.into());
-        let paused = i64::from(pool.paused_since_s.is_some());
-        self.paused.get_or_create(&label).set(paused);
-        for (action, reasons) in &pool.decisions {
-            for (reason, count) in reasons {
-                let label = PoolDecision {
-                    pool: name.into(),
-                    action: action.clone(),
-                    reason: reason.clone(),
-                };
-                self.decisions.get_or_create(&label).inc_by(*count);
-            }
-        }
-    }
-}
-
 #[expect(
     clippy::cast_precision_loss,
     reason = "generations stay far below 2^53"
@@ -256,7 +155,8 @@ fn float(value: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::FeatureStatus;
+    use crate::nodes::Shares;
+    use crate::status::{FeatureStatus, PoolStatus};
 
     #[test]
     fn the_exposition_has_the_documented_names() {
@@ -265,6 +165,15 @@ mod tests {
             generation: 7,
             ..Status::default()
         };
+        status.node = "lb1".into();
+        status.host_pool = Some("proxies".into());
+        status.revision = 9;
+        status.host = Some(Shares {
+            cpu: 0.25,
+            memory: 0.5,
+            network: None,
+        });
+        status.kamailio.boot_id = Some(u64::MAX);
         status.kamailio.heartbeat_age_s = Some(0.5);
         status.applied_generation_min = Some(6);
         status.features.push(FeatureStatus {
@@ -277,6 +186,8 @@ mod tests {
             decisions: [("boot".into(), [("calls".into(), 3)].into())].into(),
             want: 2,
             load: Some(0.5),
+            capacity_calls: 40,
+            started: 11,
             ..PoolStatus::default()
         };
         status.pools.insert("conference".into(), pool);
@@ -292,8 +203,16 @@ mod tests {
             "kamscale_pool_paused{pool=\"conference\"} 1",
             "kamscale_scale_decisions_total{pool=\"conference\",action=\"boot\",reason=\"calls\"} 3",
             "kamscale_observation_age_seconds ",
+            "kamscale_node_info{node=\"lb1\",pool=\"proxies\"} 1",
+            "kamscale_kamailio_info{boot_id=\"18446744073709551615\"} 1",
+            "kamscale_shared_revision 9",
+            "kamscale_host_cpu_ratio 0.25",
+            "kamscale_host_memory_ratio 0.5",
+            "kamscale_pool_capacity_calls{pool=\"conference\"} 40",
+            "kamscale_pool_started_total{pool=\"conference\"} 11",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");
         }
+        assert!(!text.contains("network"), "what is not known is not zero");
     }
 }

@@ -5,15 +5,18 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 /// How much of the host is used: shares from 0 to 1.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Shares {
     /// Of the processors.
     pub cpu: f64,
     /// Of the memory.
     pub memory: f64,
-    /// Of the network's speed.
-    pub network: f64,
+    /// Of the network's speed; virtual lines often do not say theirs, and what is not known is not 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<f64>,
 }
 
 /// Requests of a feature since Kamailio's start.

@@ -35,6 +35,7 @@ impl Agent {
                 .collect(),
             pools: self.pool_statuses(),
             stacks: self.stack_statuses(),
+            ..Status::default()
         };
         self.status.send_replace(Arc::new(status));
     }
@@ -93,6 +94,7 @@ impl Agent {
         let row = snapshot
             .and_then(|snapshot| snapshot.pools.iter().find(|pool| Some(pool.slot) == slot));
         PoolStatus {
+            started: self.counts.started(name).unwrap_or(0),
             selected: row.map_or(0, |row| row.selected),
             refused: row.map_or(0, |row| row.refused),
             ..status
