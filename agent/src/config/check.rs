@@ -1,7 +1,9 @@
 //! The rules between values, which TOML and types cannot say.
 
+mod host;
 mod members;
 mod policy;
+mod prometheus;
 mod stacks;
 
 use kamscale_shm::limits;
@@ -9,8 +11,10 @@ use kamscale_shm::spec::is_name;
 
 use super::{Config, Decider, Listen, PoolConfig};
 use crate::plan::{Mode, Policy};
+use host::check_host;
 use members::{check_local, check_members};
 use policy::{check_policy, check_signals_written};
+use prometheus::{check_prometheus, check_source};
 use stacks::{check_stack, check_stacked_pool};
 
 /// What is wrong, and at which key.
@@ -81,6 +85,11 @@ pub(super) fn check(config: &Config) -> Checked {
     for text in agent.listen.values() {
         Listen::parse(text).map_err(|problem| at.fault("listen", problem))?;
     }
+    config.host.as_ref().map_or(Ok(()), check_host)?;
+    config
+        .prometheus
+        .as_ref()
+        .map_or(Ok(()), check_prometheus)?;
     for (name, stack) in &config.stacks {
         check_stack(config, name, stack)?;
     }
@@ -122,7 +131,7 @@ fn check_pool(config: &Config, name: &str, pool: &PoolConfig) -> Checked {
         pool.member.capacity_calls > 0,
         "0 would make the load unknown; write the calls that a member may carry",
     )?;
-    check_signals_written(&path, &pool.signals)?;
+    check_signals_written(config, &path, &pool.signals)?;
     if let Some(local) = &pool.local {
         check_local(name, most as usize, local)?;
     }

@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 
+use super::SignalSource;
 use crate::plan::{Floor, SignalKind, SignalPolicy, Target};
 
 /// Declares a section of its own keys and those of a policy. Not `serde(flatten)`: with that, unknown
@@ -163,6 +164,9 @@ pub struct SignalConfig {
     pub kind: SignalKind,
     /// The pool of a stack that it is about.
     pub of: Option<String>,
+    /// Who measures it.
+    #[serde(default)]
+    pub from: SignalSource,
     /// What one member can bear, in the unit of the kind; a share's is 1.
     pub capacity: Option<f64>,
     /// Load above which members are added.

@@ -7,10 +7,13 @@ mod addresses;
 mod check;
 mod describe;
 mod heat;
+mod host;
 mod keys;
 mod local;
 mod locate;
 mod pool;
+mod prometheus;
+mod signal;
 mod stack;
 
 use std::collections::BTreeMap;
@@ -22,9 +25,12 @@ use serde::Deserialize;
 pub use addresses::Addresses;
 pub use describe::describe;
 pub use heat::{HeatActuator, HeatConfig};
+pub use host::HostConfig;
 pub use keys::{FloorConfig, SignalConfig, TargetConfig};
 pub use local::{LocalConfig, StopSignal};
 pub use pool::{FixedMember, MemberTemplate, PoolConfig};
+pub use prometheus::PrometheusConfig;
+pub use signal::{GnocchiSignal, SignalSource};
 pub use stack::StackConfig;
 
 /// Everything in agent.toml.
@@ -40,6 +46,10 @@ pub struct Config {
     /// Stacks by name: pools whose machines come and go together.
     #[serde(default)]
     pub stacks: BTreeMap<String, StackConfig>,
+    /// The host where the agent runs; it is measured if this section is there.
+    pub host: Option<HostConfig>,
+    /// Prometheus as a source, if any.
+    pub prometheus: Option<PrometheusConfig>,
 }
 
 /// Section `[agent]`.

@@ -1,5 +1,6 @@
 //! Tests of the configuration: what is refused, and how the error reads.
 
+mod sources;
 mod stacks;
 
 use std::path::Path;
@@ -268,6 +269,8 @@ fn the_example_is_valid_and_names_every_key() {
     // serde lists all keys of a section in its error about an unknown one.
     let sections = [
         "agent",
+        "host",
+        "prometheus",
         "pools.x",
         "stacks.x",
         "pools.x.member",

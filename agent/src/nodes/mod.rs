@@ -3,6 +3,8 @@
 //! A node is one Kamailio and the agent beside it. This owns the words in which nodes are told
 //! apart and summed; it must not fetch or send anything.
 
+pub mod host;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

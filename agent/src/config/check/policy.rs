@@ -1,7 +1,7 @@
 //! The rules for the keys of a policy, whichever section they stand in.
 
-use super::{At, Checked};
-use crate::config::SignalConfig;
+use super::{At, Checked, check_source};
+use crate::config::{Config, SignalConfig};
 use crate::plan::{Floor, Policy, SignalKind, SignalPolicy, Target};
 
 const WEEK_S: f64 = 604_800.0;
@@ -168,10 +168,15 @@ fn check_signal(at: &At<'_>, signal: &SignalPolicy, before: &[&SignalPolicy]) ->
 }
 
 /// A share of a member has a natural capacity; the others must be known.
-pub(super) fn check_signals_written(path: &[&str], signals: &[SignalConfig]) -> Checked {
+pub(super) fn check_signals_written(
+    config: &Config,
+    path: &[&str],
+    signals: &[SignalConfig],
+) -> Checked {
     for (index, signal) in signals.iter().enumerate() {
         let place = index.to_string();
         let path = [path, &["signals", &place]].concat();
+        check_source(config, &At(&path), signal)?;
         At(&path).need(
             "capacity",
             signal.capacity.is_some() || signal.kind.is_share(),

@@ -54,7 +54,7 @@ pub(super) fn check_stack(config: &Config, name: &str, stack: &StackConfig) -> C
             ),
         )?;
     }
-    check_signals_written(&path, &stack.signals)?;
+    check_signals_written(config, &path, &stack.signals)?;
     for (index, signal) in stack.signals.iter().enumerate() {
         let place = index.to_string();
         At(&["stacks", name, "signals", &place]).need(
