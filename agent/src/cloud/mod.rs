@@ -4,14 +4,27 @@
 //! HTTP. It must not know what Heat, Gnocchi or Aodh mean by an answer: their modules do.
 
 mod error;
+mod exchange;
+mod files;
+mod keystone;
+mod profile;
 mod request;
+mod retry;
+mod secret;
+mod session;
+mod target;
+#[cfg(test)]
+mod tests;
+mod traffic;
 
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 
 pub use error::CloudError;
-pub use request::{Answer, Method, Request, Service};
+pub use keystone::Keystone;
+pub use request::{Answer, Method, Request, Service, segment};
+pub use traffic::{Exchanges, Traffic};
 
 /// One project of one cloud. Tests put recorded answers in its place.
 #[async_trait]

@@ -5,6 +5,7 @@
 
 mod addresses;
 mod check;
+mod cloud;
 mod describe;
 mod heat;
 mod host;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use addresses::Addresses;
+pub use cloud::CloudConfig;
 pub use describe::describe;
 pub use heat::{HeatActuator, HeatConfig};
 pub use host::HostConfig;
