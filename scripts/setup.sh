@@ -85,6 +85,7 @@ etcd-server|keeps the lease of the deciding agent|has_command etcd|openstack
 prometheus|the other source of measures|has_command prometheus|openstack
 placement-api|OpenStack: what nova's hosts have|has_command placement-api|nova
 glance-api|OpenStack: images|has_command glance-api|nova
+neutron-server|OpenStack: networks, which nova asks for|has_command neutron-server|nova
 nova-api|OpenStack: servers|has_command nova-api|nova
 nova-conductor|OpenStack: servers, the database's side|has_command nova-conductor|nova
 nova-scheduler|OpenStack: servers, which host|has_command nova-scheduler|nova
@@ -175,6 +176,9 @@ placement-common placement/configure_db
 placement-api placement/register-endpoint
 glance-common glance/configure_db
 glance-api glance/register-endpoint
+neutron-common neutron/configure_db
+neutron-api neutron/register-endpoint
+neutron-api neutron-api/register-endpoint
 nova-common nova/configure_db
 nova-common novaapi/configure_db
 nova-api nova/register-endpoint

@@ -24,6 +24,7 @@ SERVICES = {  # name: (type, path)
     "nova-api": ("compute", "/v2.1"),
     "placement": ("placement", ""),
     "glance": ("image", ""),
+    "neutron": ("network", ""),
 }
 SERVICE_USERS = ("heat", "gnocchi", "aodh", "ceilometer", "nova", "placement", "glance", "neutron")
 PLAIN_ROLES = ("member", "heat_stack_owner")

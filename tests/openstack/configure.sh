@@ -24,7 +24,7 @@ set_values() { # what the templates may name
     local name
     for name in "${!PORT[@]}"; do VALUE[PORT_$name]=${PORT[$name]}; done
     for name in "${!SECRET[@]}"; do VALUE[SECRET_$name]=${SECRET[$name]}; done
-    for name in keystone heat gnocchi aodh placement glance nova_api nova; do
+    for name in keystone heat gnocchi aodh placement glance neutron nova_api nova; do
         VALUE[DATABASE_$name]=$(database_url "$name")
     done
     VALUE[KEYSTONE]=http://127.0.0.1:${PORT[keystone]}
@@ -64,7 +64,7 @@ render() { # render TEMPLATE: into $ETC
 
 write_configuration() {
     local template project
-    mkdir -p "$ETC" "$LOG" "$RUN" "$MADE" "$MEMBERS" "$DATA"/{gnocchi,glance,prometheus/targets,nova/instances} \
+    mkdir -p "$ETC" "$LOG" "$RUN" "$MADE" "$MEMBERS" "$DATA"/{gnocchi,glance,prometheus/targets,nova/instances,neutron} \
         "$ETC"/{heat-environment.d,heat-templates}
     chmod 700 "$DIR" "$ETC"
     printf '%s\n' "${PORT[keystone]}" >"$DIR/port"
@@ -72,7 +72,7 @@ write_configuration() {
     set_values
     for template in "$HERE"/etc/*; do render "$(basename "$template")"; done
     # Its middleware looks for the file of a service in the home directory, whatever --config-file says.
-    for project in heat gnocchi aodh nova glance-api placement; do
+    for project in heat gnocchi aodh nova neutron glance-api placement; do
         mkdir -p "$DIR/home/.${project%-api}"
         ln -sfn "$ETC/$project.conf" "$DIR/home/.${project%-api}/$project.conf"
     done

@@ -8,7 +8,7 @@ make_once() { # make_once WHAT COMMAND...: with its output in a log of its own
     shift
     made "$what" && return 0
     # In the background, because in a condition bash would go on after a command that failed.
-    (set -e && "$@") >"$LOG/make-$what.log" 2>&1 </dev/null 9>&- &
+    (set -e && HOME=$DIR/home && "$@") >"$LOG/make-$what.log" 2>&1 </dev/null 9>&- &
     if ! wait $!; then
         tail -n 15 "$LOG/make-$what.log" | cut -c 1-300 | sed 's/^/    /' >&2
         die "making $what failed; see $LOG/make-$what.log"
@@ -44,6 +44,7 @@ make_heat() { heat-manage --config-file "$ETC/heat.conf" db_sync; }
 make_gnocchi() { gnocchi-upgrade --config-file "$ETC/gnocchi.conf"; }
 make_aodh() { aodh-dbsync --config-file "$ETC/aodh.conf"; }
 make_placement() { OS_PLACEMENT_CONFIG_DIR=$ETC placement-manage db sync; }
+make_neutron() { neutron-db-manage --config-file "$ETC/neutron.conf" upgrade heads; }
 make_glance() { glance-manage --config-file "$ETC/glance-api.conf" db_sync; }
 
 make_nova() {
@@ -62,7 +63,7 @@ make_rabbitmq() {
 
 make_data() { # make_data SERVICE: what it needs before its first start
     case $1 in
-    mariadb | rabbitmq | keystone | placement | glance) make_once "$1" "make_$1" ;;
+    mariadb | rabbitmq | keystone | placement | glance | neutron) make_once "$1" "make_$1" ;;
     heat-* | gnocchi-* | aodh-* | nova-*) make_once "${1%%-*}" "make_${1%%-*}" ;;
     esac
 }

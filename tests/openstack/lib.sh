@@ -28,7 +28,7 @@ die() {
 
 # --- ports: one base, so that a second set needs one number only ---
 PORT_NAMES=(keystone heat-api heat-api-cfn gnocchi-api aodh-api mariadb rabbitmq rabbitmq-nodes epmd etcd etcd-peers
-    prometheus placement glance nova-api)
+    prometheus placement glance nova-api neutron)
 declare -A PORT
 set_ports() { # set_ports BASE
     local name number=$1

@@ -3,7 +3,7 @@
 
 BASE_SERVICES=(mariadb epmd rabbitmq keystone heat-api heat-api-cfn heat-engine gnocchi-api gnocchi-metricd
     aodh-api aodh-evaluator aodh-notifier)
-NOVA_SERVICES=(placement glance nova-api nova-conductor nova-scheduler nova-compute)
+NOVA_SERVICES=(placement glance neutron nova-api nova-conductor nova-scheduler nova-compute)
 EXTRA_SERVICES=(etcd prometheus)
 # In this order they are started; stopped are the others first, then RabbitMQ, then MariaDB.
 ALL_SERVICES=("${BASE_SERVICES[@]}" "${NOVA_SERVICES[@]}" "${EXTRA_SERVICES[@]}")
@@ -16,19 +16,20 @@ needs() { # needs NAME: what must be ready before it is started
     rabbitmq) echo epmd ;;
     keystone) echo mariadb ;;
     gnocchi-* | placement | glance) echo mariadb keystone ;;
-    nova-conductor | nova-scheduler | nova-compute) echo mariadb rabbitmq keystone placement glance ;;
+    nova-conductor | nova-scheduler | nova-compute) echo mariadb rabbitmq keystone placement glance neutron ;;
     *) echo mariadb rabbitmq keystone ;;
     esac
 }
 
 configuration_of() { # configuration_of NAME: its file in $ETC, if it has one
     case $1 in
+    mariadb) echo mariadb.sql ;;
     heat-*) echo heat.conf ;;
     gnocchi-*) echo gnocchi.conf ;;
     aodh-*) echo aodh.conf ;;
     nova-*) echo nova.conf ;;
     glance) echo glance-api.conf ;;
-    keystone | placement) echo "$1.conf" ;;
+    keystone | placement | neutron) echo "$1.conf" ;;
     rabbitmq) echo rabbitmq.conf ;;
     prometheus) echo prometheus.yml ;;
     esac
@@ -74,6 +75,7 @@ command_of() { # command_of NAME: sets COMMAND
         uwsgi placement 8 --wsgi-file /usr/bin/placement-api
         COMMAND=(env OS_PLACEMENT_CONFIG_DIR="$ETC" "${COMMAND[@]}")
         ;;
+    neutron) uwsgi neutron 4 --wsgi-file /usr/bin/neutron-api --pyargv "--config-file $conf" ;;
     glance) COMMAND=(glance-api --config-file "$conf") ;;
     heat-engine)
         COMMAND=(env KAMSCALE_OPENSTACK_DIR="$DIR" heat-engine --config-file "$conf")
@@ -113,6 +115,12 @@ is_connected() { # is_connected NAME SERVICE: has one of its processes a connect
         ss -Htnp state established "dport = :${PORT[$2]}" | grep -qE "pid=($pids),"
 }
 
+# Neutron's first request must be for networks: before that one, those for ports fail (Port has no port_forwardings), because
+# SQLAlchemy configures its classes with the first query. So that is what "ready" asks, with the admin's token.
+knows_networks() {
+    answers "${PORT[neutron]}" / && "$PYTHON" "$HERE/nova.py" "$DIR" networks >>"$LOG/make-networks.log" 2>&1
+}
+
 new_log_says() { new_log "$1" 2>/dev/null | grep -q "$2"; }
 
 is_ready() { # is_ready NAME
@@ -121,6 +129,7 @@ is_ready() { # is_ready NAME
     epmd | rabbitmq) port_is_open "${PORT[$1]}" ;;
     keystone) answers "${PORT[keystone]}" /v3 ;;
     heat-api | heat-api-cfn | gnocchi-api | aodh-api | placement | nova-api) answers "${PORT[$1]}" / ;;
+    neutron) knows_networks ;;
     glance) answers "${PORT[glance]}" /healthcheck || port_is_open "${PORT[glance]}" ;;
     heat-engine) engine_reported ;;
     etcd) answers "${PORT[etcd]}" /health ;;
@@ -134,8 +143,10 @@ is_ready() { # is_ready NAME
 }
 
 nova_reported() {
-    [ "$(database "SELECT COUNT(*) FROM nova.services WHERE \`binary\` = '$1'
-        AND deleted = 0 AND last_seen_up >= UTC_TIMESTAMP() - INTERVAL 30 SECOND" 2>/dev/null)" -gt 0 ] 2>/dev/null
+    local since
+    since=$(<"$RUN/$1.since")
+    [ "$(database "SET time_zone='+00:00'; SELECT COUNT(*) FROM nova.services WHERE \`binary\` = '$1'
+        AND deleted = 0 AND last_seen_up >= FROM_UNIXTIME($since)" 2>/dev/null)" -gt 0 ] 2>/dev/null
 }
 
 launch_service() { # launch_service NAME: not awaited; nothing if it runs

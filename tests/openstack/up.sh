@@ -59,6 +59,7 @@ check_programs() {
         gnocchi-api) [ -e /usr/lib/python3/dist-packages/gnocchi/rest ] || missing+=(gnocchi-api) ;;
         placement) command -v placement-api >/dev/null || missing+=(placement-api) ;;
         glance) command -v glance-api >/dev/null || missing+=(glance-api) ;;
+        neutron) command -v neutron-api >/dev/null || missing+=(neutron-server) ;;
         etcd) command -v etcd >/dev/null || missing+=(etcd-server) ;;
         *) command -v "$name" >/dev/null || missing+=("$name") ;;
         esac
@@ -84,18 +85,19 @@ all_ready() {
 }
 
 make_schemas() { # in parallel; each only once
-    local what jobs=()
-    for what in keystone heat gnocchi aodh placement glance nova; do
+    local what failed=0 jobs=()
+    for what in keystone heat gnocchi aodh placement glance neutron nova; do
         made "$what" && continue
         case $what in
-        keystone | placement | glance) wanted "$what" || continue ;;
+        keystone | placement | glance | neutron) wanted "$what" || continue ;;
         gnocchi | heat | nova) wanted "$what-api" || continue ;;
         aodh) wanted aodh-evaluator || wanted aodh-api || continue ;;
         esac
         make_once "$what" "make_$what" &
         jobs+=($!)
     done
-    for what in ${jobs[0]+"${jobs[@]}"}; do wait "$what" || die "the schemas could not be made"; done
+    for what in ${jobs[0]+"${jobs[@]}"}; do wait "$what" || failed=1; done
+    [ $failed = 0 ] || die "the schemas could not be made"
 }
 
 fill_keystone() {
