@@ -8,7 +8,7 @@ host_is_mapped() {
 }
 
 make_nova_content() {
-    await nova-compute 60 host_is_mapped
+    await nova-compute 240 host_is_mapped
     progress "nova's host has its cell"
     make_once nova-content "$PYTHON" "$HERE/nova.py" "$DIR"
 }

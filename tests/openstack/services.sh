@@ -167,6 +167,6 @@ start_service() { # start_service NAME: and what it needs; returns when it is re
     for need in $(needs "$1"); do start_service "$need"; done
     make_data "$1"
     launch_service "$1"
-    await "$1" 60 is_ready "$1"
+    await "$1" 240 is_ready "$1"
     progress "$1 is ready"
 }

@@ -123,7 +123,7 @@ for name in mariadb epmd; do
     launch_service "$name"
 done
 if wanted rabbitmq; then
-    await epmd 30 is_ready epmd
+    await epmd 60 is_ready epmd
     make_data rabbitmq
     launch_service rabbitmq
 fi
@@ -131,7 +131,7 @@ for name in etcd prometheus; do
     if wanted "$name"; then launch_service "$name"; fi
 done
 if wanted mariadb; then
-    await mariadb 60 is_ready mariadb
+    await mariadb 240 is_ready mariadb
     progress "mariadb is ready"
     make_schemas
 fi
@@ -143,12 +143,12 @@ if wanted keystone; then
     fi
 fi
 if wanted rabbitmq; then
-    await rabbitmq 60 is_ready rabbitmq
+    await rabbitmq 240 is_ready rabbitmq
     progress "rabbitmq is ready"
 fi
 for name in "${NAMES[@]}"; do launch_service "$name"; done
 for name in "${NAMES[@]}"; do
-    await "$name" 90 is_ready "$name"
+    await "$name" 240 is_ready "$name"
     case $name in mariadb | epmd | rabbitmq | keystone) ;; *) progress "$name is ready" ;; esac
 done
 if wanted nova-compute; then

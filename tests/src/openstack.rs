@@ -244,3 +244,51 @@ fn start_time(pid: u32) -> Option<String> {
     }
     fields.nth(18).map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_member_is_alive_while_the_very_process_of_its_record_runs() {
+        let run = crate::RunDir::new("records");
+        let cloud = OpenStack {
+            dir: run.path().into(),
+            variables: Vec::new(),
+        };
+        let own = std::process::id();
+        let mut record = json!({"id": "a", "name": "m1", "stack": "pool-x", "address": "127.0.20.1",
+            "port": 5060, "pid": own, "start_time": start_time(own)});
+        run.write("members/a.json", record.to_string());
+        record["id"] = "b".into();
+        record["name"] = "m2".into();
+        record["start_time"] = "1".into();
+        run.write("members/b.json", record.to_string());
+        let members = cloud.members();
+        let seen: Vec<_> = members.iter().map(|m| (m.name.as_str(), m.alive)).collect();
+        assert_eq!(seen, [("m1", true), ("m2", false)]);
+    }
+
+    #[test]
+    fn a_process_without_a_record_has_leaked() {
+        let run = crate::RunDir::new("leak");
+        let cloud = OpenStack {
+            dir: run.path().into(),
+            variables: Vec::new(),
+        };
+        let mut command = Command::new("sleep");
+        command.arg("60");
+        command.env("KAMSCALE_MEMBERS_DIR", run.path().join("members"));
+        command.env("KAMSCALE_MEMBER_ID", "a");
+        let mut process = crate::Process::spawn(&run, "sleep", &mut command);
+        crate::wait_until("it runs", crate::PATIENCE, || {
+            cloud.leaked() == [process.pid()]
+        });
+        let record = json!({"id": "a", "name": "m", "stack": "s", "address": "127.0.20.1",
+            "port": 5060, "pid": process.pid(), "start_time": start_time(process.pid())});
+        run.write("members/a.json", record.to_string());
+        assert_eq!(cloud.leaked(), Vec::<u32>::new());
+        process.stop();
+    }
+}
