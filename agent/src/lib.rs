@@ -17,6 +17,7 @@ pub mod config;
 pub mod decision;
 pub mod http;
 pub mod journal;
+pub mod lease;
 pub mod nodes;
 pub mod observe;
 pub mod plan;

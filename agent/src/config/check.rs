@@ -1,6 +1,7 @@
 //! The rules between values, which TOML and types cannot say.
 
 mod host;
+mod lease;
 mod members;
 mod policy;
 mod prometheus;
