@@ -21,6 +21,7 @@ pub mod lease;
 pub mod nodes;
 pub mod observe;
 pub mod plan;
+pub mod prometheus;
 pub mod proxy;
 pub mod runtime;
 pub mod simulate;

@@ -4,6 +4,8 @@
 //! apart and summed; it must not fetch or send anything.
 
 pub mod host;
+pub mod signals;
+pub mod sum;
 
 use std::collections::BTreeMap;
 

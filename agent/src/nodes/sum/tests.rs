@@ -1,0 +1,243 @@
+//! Sums over nodes, by example and with random reports.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const MAX_AGE_S: f64 = 10.0;
+
+fn nodes(names: &[&str]) -> Nodes {
+    let expected: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    Nodes::new(&expected, "own", MAX_AGE_S)
+}
+
+/// A node with calls on member `m` of pool `p`.
+fn report(node: &str, at_s: f64, calls: u32) -> NodeReport {
+    let pool = PoolReport {
+        started: u64::from(calls),
+        calls: u64::from(calls),
+        boot_id: 1,
+        ..PoolReport::default()
+    };
+    NodeReport {
+        node: node.into(),
+        at_s,
+        revision: 5,
+        pools: [("p".into(), pool)].into(),
+        members: [(("p".into(), "m".into()), calls)].into(),
+        ..NodeReport::default()
+    }
+}
+
+fn started(boot_id: u64, at_s: f64, started: u64) -> NodeReport {
+    let mut report = report("a", at_s, 0);
+    let pool = report.pools.get_mut("p").unwrap();
+    (pool.boot_id, pool.started) = (boot_id, started);
+    report
+}
+
+#[test]
+fn without_other_nodes_everything_is_known() {
+    let alone = nodes(&["own"]);
+    assert_eq!(alone.calls_elsewhere("p", "m", 0.0), Some(0));
+    assert_eq!(alone.min_revision(7, 0.0), Some(7));
+    assert!(alone.silent(0.0).is_empty());
+}
+
+#[test]
+fn calls_are_added_up_and_unlisted_members_have_none() {
+    let mut nodes = nodes(&["own", "a", "b"]);
+    nodes.hear(&report("a", 100.0, 3), 100.0);
+    nodes.hear(&report("b", 101.0, 4), 101.0);
+    assert_eq!(nodes.calls_elsewhere("p", "m", 102.0), Some(7));
+    assert_eq!(nodes.calls_elsewhere("p", "other", 102.0), Some(0));
+    assert_eq!(
+        nodes.calls_elsewhere("q", "m", 102.0),
+        None,
+        "nobody named q"
+    );
+    nodes.hear(&report("own", 102.0, 9), 102.0);
+    nodes.hear(&report("stranger", 102.0, 9), 102.0);
+    assert_eq!(nodes.calls_elsewhere("p", "m", 102.0), Some(7));
+}
+
+#[test]
+fn a_silent_node_makes_calls_unknown_and_keeps_its_demand() {
+    let mut nodes = nodes(&["a", "b"]);
+    nodes.hear(&report("a", 100.0, 3), 100.0);
+    nodes.hear(&report("b", 100.0, 4), 100.0);
+    nodes.hear(&report("b", 120.0, 5), 120.0);
+    assert_eq!(nodes.calls_elsewhere("p", "m", 120.0), None);
+    assert_eq!(nodes.calls_last_known("p", "m"), 8);
+    assert_eq!(nodes.pool("p").calls, 8);
+    assert_eq!(nodes.silent(120.0), [("a".to_owned(), Some(20.0))]);
+    assert_eq!(nodes.min_revision(9, 120.0), None);
+}
+
+#[test]
+fn a_node_whose_kamailio_is_away_says_nothing_about_calls() {
+    let mut nodes = nodes(&["a"]);
+    nodes.hear(&report("a", 100.0, 3), 100.0);
+    let away = NodeReport {
+        node: "a".into(),
+        at_s: 120.0,
+        revision: 6,
+        ..NodeReport::default()
+    };
+    nodes.hear(&away, 120.0);
+    assert!(nodes.silent(120.0).is_empty());
+    assert_eq!(
+        nodes.silent_about("p", 120.0),
+        [("a".to_owned(), Some(20.0))]
+    );
+    assert_eq!(nodes.calls_elsewhere("p", "m", 120.0), None);
+    assert_eq!(nodes.calls_last_known("p", "m"), 3);
+    assert_eq!(nodes.min_revision(9, 120.0), Some(6));
+}
+
+#[test]
+fn counters_go_on_over_restarts_of_kamailio() {
+    let mut nodes = nodes(&["a"]);
+    let mut sum = |boot_id, at_s, count| {
+        nodes.hear(&started(boot_id, at_s, count), at_s);
+        nodes.pool("p").started
+    };
+    assert_eq!(sum(1, 1.0, 1000), 0, "what was before is no news");
+    assert_eq!(sum(1, 2.0, 1010), 10);
+    assert_eq!(sum(1, 2.0, 1010), 10, "the same again");
+    assert_eq!(
+        sum(2, 3.0, 2000),
+        2010,
+        "a restart, and already more than before"
+    );
+    assert_eq!(sum(2, 2.5, 1990), 2010, "too late");
+    assert_eq!(sum(2, 4.0, 2005), 2015);
+}
+
+#[test]
+fn features_are_added_up_over_restarts_too() {
+    let mut nodes = nodes(&["a"]);
+    let mut sum = |boot_id, at_s, offered| {
+        let mut report = started(boot_id, at_s, 0);
+        let counts = FeatureReport {
+            offered,
+            ..FeatureReport::default()
+        };
+        report.features.insert("calls".into(), counts);
+        nodes.hear(&report, at_s);
+        nodes.feature("calls").offered
+    };
+    assert_eq!(
+        [sum(1, 1.0, 50), sum(1, 2.0, 60), sum(2, 3.0, 70)],
+        [0, 10, 80]
+    );
+}
+
+#[test]
+fn clocks_may_differ_a_little() {
+    let mut nodes = nodes(&["a"]);
+    nodes.hear(&report("a", 105.0, 3), 100.0);
+    assert_eq!(nodes.calls_elsewhere("p", "m", 100.0), Some(3));
+    nodes.hear(&report("a", 111.0, 4), 100.0);
+    nodes.hear(&report("a", f64::NAN, 4), 100.0);
+    nodes.hear(&report("a", f64::INFINITY, 4), 100.0);
+    assert_eq!(
+        nodes.calls_elsewhere("p", "m", 100.0),
+        Some(3),
+        "garbage changes nothing"
+    );
+    nodes.hear(&report("a", 20.0, 5), 20.0);
+    assert_eq!(
+        nodes.calls_elsewhere("p", "m", 20.0),
+        Some(5),
+        "the own clock went back"
+    );
+}
+
+#[test]
+fn another_configuration_keeps_who_stays() {
+    let mut nodes = nodes(&["a", "b"]);
+    nodes.hear(&report("a", 100.0, 3), 100.0);
+    nodes.hear(&report("b", 100.0, 4), 100.0);
+    nodes.expect(&["a".into(), "own".into()], "own", MAX_AGE_S);
+    assert_eq!(nodes.calls_elsewhere("p", "m", 100.0), Some(3));
+    nodes.expect(&["a".into(), "b".into()], "own", MAX_AGE_S);
+    assert_eq!(nodes.calls_elsewhere("p", "m", 100.0), None);
+}
+
+prop_compose! {
+    fn any_report()(node in 0..3u8, at_s in 0..40u32, calls in 0..9u32, away in any::<bool>())
+        -> NodeReport
+    {
+        let mut report = report(&format!("n{node}"), f64::from(at_s), calls);
+        if away {
+            (report.pools, report.members) = Default::default();
+        }
+        report
+    }
+}
+
+fn hear_all(reports: &[NodeReport]) -> Nodes {
+    let mut nodes = nodes(&["n0", "n1", "n2"]);
+    for report in reports {
+        nodes.hear(report, 40.0);
+    }
+    nodes
+}
+
+/// All that decides about removals.
+fn seen(nodes: &Nodes) -> impl PartialEq + std::fmt::Debug {
+    let calls = nodes.calls_elsewhere("p", "m", 40.0);
+    (calls, nodes.silent(40.0), nodes.min_revision(9, 40.0))
+}
+
+proptest! {
+    #[test]
+    fn silence_takes_no_demand_away(
+        reports in prop::collection::vec(any_report(), 0..20),
+        later_s in 0.0..100.0f64,
+    ) {
+        let nodes = hear_all(&reports);
+        let demand = nodes.calls_last_known("p", "m");
+        if let Some(calls) = nodes.calls_elsewhere("p", "m", 40.0) {
+            prop_assert_eq!(calls, demand);
+        }
+        // Time goes on and nobody speaks: what is known can only become unknown.
+        let later = nodes.calls_elsewhere("p", "m", 40.0 + later_s);
+        prop_assert!(later.is_none_or(|calls| calls == demand));
+        prop_assert_eq!(nodes.calls_last_known("p", "m"), demand);
+        prop_assert!(nodes.silent(40.0 + later_s).len() >= nodes.silent(40.0).len());
+    }
+
+    #[test]
+    fn a_node_that_never_reported_makes_all_unknown(
+        reports in prop::collection::vec(any_report(), 0..20),
+    ) {
+        let reports: Vec<_> = reports.into_iter().filter(|report| report.node != "n1").collect();
+        let nodes = hear_all(&reports);
+        prop_assert_eq!(nodes.calls_elsewhere("p", "m", 40.0), None);
+        prop_assert_eq!(nodes.min_revision(9, 40.0), None);
+        prop_assert!(nodes.silent(40.0).contains(&("n1".to_owned(), None)));
+    }
+
+    #[test]
+    fn the_order_of_reports_does_not_matter(
+        reports in prop::collection::vec(any_report(), 0..20).prop_shuffle(),
+    ) {
+        let mut ordered = reports.clone();
+        ordered.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
+        prop_assert_eq!(seen(&hear_all(&reports)), seen(&hear_all(&ordered)));
+    }
+
+    #[test]
+    fn sums_only_grow(reports in prop::collection::vec(any_report(), 0..20)) {
+        let mut nodes = nodes(&["n0", "n1", "n2"]);
+        let mut before = PoolSum::default();
+        for report in reports {
+            nodes.hear(&report, 40.0);
+            let sum = nodes.pool("p");
+            prop_assert!(sum.started >= before.started && sum.refused >= before.refused);
+            before = sum;
+        }
+    }
+}
