@@ -15,6 +15,7 @@ pub mod cli;
 pub mod cloud;
 pub mod config;
 pub mod decision;
+pub mod gnocchi;
 pub mod http;
 pub mod journal;
 pub mod lease;

@@ -227,6 +227,18 @@ impl Cloud for Keystone {
             tokio::time::sleep(wait).await;
         }
     }
+
+    async fn project_id(&self) -> Result<String, CloudError> {
+        match self.session(None).await {
+            Ok(session) => Ok(session.project_id().to_owned()),
+            Err(NoSession::Refused(error)) => Err(error),
+            Err(NoSession::Away(reason)) => Err(CloudError::Unreachable {
+                service: super::Service::Metric,
+                what: "the project of the token".into(),
+                reason,
+            }),
+        }
+    }
 }
 
 /// Nothing was sent to the service.

@@ -14,7 +14,7 @@ mod secret;
 mod session;
 mod target;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod traffic;
 
 use std::fmt::Debug;
@@ -34,4 +34,12 @@ pub trait Cloud: Send + Sync + Debug {
     /// # Errors
     /// [`CloudError`] says whether the request was certainly not carried out.
     async fn request(&self, request: Request) -> Result<Answer, CloudError>;
+
+    /// The id of the project; empty in tests that have none.
+    ///
+    /// # Errors
+    /// As a request, when there is no token yet.
+    async fn project_id(&self) -> Result<String, CloudError> {
+        Ok(String::new())
+    }
 }

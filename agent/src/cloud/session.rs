@@ -23,6 +23,7 @@ pub(super) struct Session {
     pub(super) token: Secret,
     expires: Instant,
     renew: Instant,
+    project_id: String,
     catalog: Vec<Entry>,
 }
 
@@ -44,8 +45,14 @@ struct Body {
 struct Token {
     expires_at: String,
     issued_at: Option<String>,
+    project: Option<Project>,
     #[serde(default)]
     catalog: Vec<Entry>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Project {
+    id: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -108,6 +115,11 @@ impl Session {
     /// Whether it is time for the next.
     pub(super) fn is_old(&self, now: Instant) -> bool {
         now >= self.renew
+    }
+
+    /// The project that the token is for.
+    pub(super) fn project_id(&self) -> &str {
+        &self.project_id
     }
 
     /// Where a service is, by the profile's region and interface.
@@ -191,6 +203,7 @@ fn read(reply: Reply, profile: &Profile, began: Instant) -> Result<Session, NoSe
         token: Secret::new(token),
         expires: began + life,
         renew: began + (life - margin),
+        project_id: body.token.project.map(|it| it.id).unwrap_or_default(),
         catalog: body.token.catalog,
     })
 }
