@@ -241,6 +241,16 @@ async fn nodes_are_read_as_they_last_reported() {
     assert_eq!(others.len(), 1);
     assert_eq!(others[0].node, "lb2");
 
+    for (matchers, expected) in [("job=\"kamscale\",", 2), ("job=\"other\"", 0)] {
+        let config = PrometheusConfig {
+            matchers: matchers.into(),
+            ..prometheus.config.clone()
+        };
+        let narrowed = Prometheus::new(&config).unwrap();
+        let reports = narrowed.read_nodes("lb3", now_s()).await.unwrap();
+        assert_eq!(reports.len(), expected, "{matchers}");
+    }
+
     // Its page is served, but the loop behind it hangs: it grows old all the same.
     two.rounds.abort();
     let is_old = |report: &NodeReport| now_s() - report.at_s > 3.0;
