@@ -186,7 +186,7 @@ fn hear_all(reports: &[NodeReport]) -> Nodes {
 }
 
 /// All that decides about removals.
-fn seen(nodes: &Nodes) -> impl PartialEq + std::fmt::Debug {
+fn seen(nodes: &Nodes) -> impl PartialEq + std::fmt::Debug + use<> {
     let calls = nodes.calls_elsewhere("p", "m", 40.0);
     (calls, nodes.silent(40.0), nodes.min_revision(9, 40.0))
 }
