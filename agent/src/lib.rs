@@ -16,6 +16,7 @@ pub mod cloud;
 pub mod config;
 pub mod decision;
 pub mod gnocchi;
+pub mod heat;
 pub mod http;
 pub mod journal;
 pub mod lease;

@@ -14,8 +14,9 @@ use rustix::process::Signal;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
+use super::options::{self, Answers};
 use super::process::{ProcessId, find_by_environment};
-use super::{Actuator, ActuatorError, Handle, Order, options, template};
+use super::{Actuator, ActuatorError, Handle, Order, template};
 use crate::config::{LocalConfig, StopSignal};
 
 /// How often a stopping process is looked at.
@@ -131,27 +132,17 @@ impl Actuator for Local {
         let deadline = Instant::now() + Duration::from_secs_f64(self.config.boot_timeout_s);
         let what = format!("{}/{}", order.pool, order.name);
         let log = self.log_file(order).display().to_string();
-        let (mut in_row, mut sequence) = (0, 0);
-        while in_row < self.config.ready_options {
-            if !self.alive(handle) {
-                return Err(ActuatorError::Ended { what, log });
-            }
-            if Instant::now() >= deadline {
-                return Err(ActuatorError::NotReady {
-                    what,
-                    timeout_s: self.config.boot_timeout_s,
-                    log,
-                });
-            }
-            let asked = Instant::now();
-            sequence += 1;
-            let answered = options::answers(target, sequence, pause).await;
-            in_row = if answered { in_row + 1 } else { 0 };
-            if in_row < self.config.ready_options {
-                sleep(pause.saturating_sub(asked.elapsed())).await;
-            }
+        let enough = self.config.ready_options;
+        let lives = || self.alive(handle);
+        match options::in_a_row(target, enough, pause, deadline, lives).await {
+            Answers::Enough => Ok(handle.clone()),
+            Answers::Ended => Err(ActuatorError::Ended { what, log }),
+            Answers::TooLate => Err(ActuatorError::NotReady {
+                what,
+                timeout_s: self.config.boot_timeout_s,
+                log,
+            }),
         }
-        Ok(handle.clone())
     }
 
     async fn delete(&self, order: &Order, handle: &Handle) -> Result<(), ActuatorError> {

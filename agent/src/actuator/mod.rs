@@ -3,6 +3,7 @@
 //! An actuator carries out; it decides nothing and never retries on its own: only the control loop
 //! does. Every call ends within its configured time.
 
+pub mod heat;
 mod local;
 mod manual;
 mod options;
@@ -126,6 +127,9 @@ pub enum ActuatorError {
     /// Nobody knows whether it was done: the request timed out, or the answer was lost.
     #[error("{0}")]
     Unknown(String),
+    /// It was refused or failed, certainly.
+    #[error("{0}")]
+    Failed(String),
     /// This actuator cannot do that.
     #[error("{0}")]
     Unsupported(&'static str),

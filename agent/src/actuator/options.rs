@@ -4,13 +4,51 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 /// Longest answer that is looked at; only its first line and headers matter.
 const MAX_ANSWER_BYTES: usize = 4096;
 
+/// How waiting for answers ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answers {
+    /// So many in a row came.
+    Enough,
+    /// Who is asked ended.
+    Ended,
+    /// The time was up.
+    TooLate,
+}
+
+/// Asks every `pause` until `enough` answers with 2xx came in a row, `lives` says no, or the time is up.
+pub(super) async fn in_a_row(
+    target: SocketAddr,
+    enough: u32,
+    pause: Duration,
+    deadline: Instant,
+    lives: impl Fn() -> bool,
+) -> Answers {
+    let (mut in_row, mut sequence) = (0, 0);
+    while in_row < enough {
+        if !lives() {
+            return Answers::Ended;
+        }
+        if Instant::now() >= deadline {
+            return Answers::TooLate;
+        }
+        let asked = Instant::now();
+        sequence += 1;
+        let answered = answers(target, sequence, pause).await;
+        in_row = if answered { in_row + 1 } else { 0 };
+        if in_row < enough {
+            sleep(pause.saturating_sub(asked.elapsed())).await;
+        }
+    }
+    Answers::Enough
+}
+
 /// Whether `target` answers OPTIONS with 2xx within `patience`.
-pub(super) async fn answers(target: SocketAddr, sequence: u32, patience: Duration) -> bool {
+async fn answers(target: SocketAddr, sequence: u32, patience: Duration) -> bool {
     matches!(
         timeout(patience, exchange(target, sequence)).await,
         Ok(Ok(true))
