@@ -50,18 +50,31 @@ check_validate() {
     done
 }
 
-check_prometheus() { # the queries, as they are with the defaults, by Prometheus' own parser
+check_prometheus() { # the alarms' conditions, with the defaults and two nodes, as rules: parsed, and tried on made-up series
     local rules=$WORK/rules.yml name
     command -v promtool >/dev/null || die "promtool is missing: scripts/setup.sh openstack"
     to_json "$HEAT/alarms-prometheus.yaml" | jq '
-        (.parameters | map_values(.default // 10 | tostring)) as $p
-        | {groups: [{name: "alarms", rules: [.resources | to_entries[]
-            | .value.properties.query.str_replace as $q
-            | {alert: .key, expr: (reduce ($q.params | to_entries[]) as $e ($q.template;
-                gsub($e.key; $p[$e.value.get_param])))}]}]}' >"$rules"
+        (.parameters | map_values(.default) + {pool: "ccp", nodes: 2}) as $p
+        | {groups: [{name: "alarms", rules: [.resources | to_entries[] | .value.properties as $a
+            | {alert: .key, expr: ("(" + (reduce ($a.query.str_replace.params | to_entries[]) as $e ($a.query.str_replace.template;
+                gsub($e.key; $p[$e.value.get_param] | tostring)))
+                + ")" + {gt: " > ", lt: " < "}[$a.comparison_operator] + ($p[$a.threshold.get_param] | tostring))}]}]}' >"$rules"
     for name in scale_out_alarm scale_in_alarm; do grep -q "$name" "$rules" || die "alarms-prometheus.yaml: no $name"; done
     promtool check rules "$rules" >"$WORK/promtool" 2>&1 || die "$(<"$WORK/promtool")"
-    good "alarms-prometheus.yaml: queries parse"
+    # Minutes 0-10: 40 and 40 calls of 100; then 10 and 10; then one node is heard no more; then neither.
+    jq -n '{rule_files: ["rules.yml"], evaluation_interval: "15s", tests: [{interval: "15s",
+        input_series: [
+            {series: "kamscale_pool_calls{pool=\"ccp\",instance=\"one\"}", values: "40x40 10x80 stale"},
+            {series: "kamscale_pool_calls{pool=\"ccp\",instance=\"two\"}", values: "40x40 10x40 stale"},
+            {series: "kamscale_pool_capacity_calls{pool=\"ccp\",instance=\"one\"}", values: "100x160"}],
+        alert_rule_test: [
+            {eval_time: "9m", alertname: "scale_out_alarm", exp_alerts: [{}]}, {eval_time: "9m", alertname: "scale_in_alarm"},
+            {eval_time: "11m", alertname: "scale_out_alarm"}, {eval_time: "12m", alertname: "scale_in_alarm"},
+            {eval_time: "19m", alertname: "scale_in_alarm", exp_alerts: [{}]}, {eval_time: "19m", alertname: "scale_out_alarm"},
+            {eval_time: "22m", alertname: "scale_in_alarm"}, {eval_time: "28m", alertname: "scale_in_alarm"},
+            {eval_time: "38m", alertname: "scale_in_alarm"}, {eval_time: "38m", alertname: "scale_out_alarm"}]}]}' >"$WORK/cases.yml"
+    promtool test rules "$WORK/cases.yml" >"$WORK/promtool" 2>&1 || die "$(<"$WORK/promtool")"
+    good "alarms-prometheus.yaml: the queries parse, act on load, and remove nothing when a node is not heard"
 }
 
 # --- one member ---
