@@ -26,6 +26,7 @@ pub mod plan;
 pub mod prometheus;
 pub mod proxy;
 pub mod runtime;
+pub mod services;
 pub mod simulate;
 pub mod state;
 pub mod status;

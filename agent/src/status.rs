@@ -26,6 +26,15 @@ pub struct Status {
     /// The pool that the host is a member of, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_pool: Option<String>,
+    /// Where this node stands among several; nothing if it is alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<NodesStatus>,
+    /// What was asked of OpenStack since the agent's start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cloud: Vec<CloudStatus>,
+    /// Why this node's measurements do not arrive where they are sent, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsent: Option<String>,
     /// When the agent started, in unix seconds.
     pub started_s: f64,
     /// When this was true, in unix seconds.
@@ -46,6 +55,34 @@ pub struct Status {
     /// count stacks.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stacks: BTreeMap<String, PoolStatus>,
+}
+
+/// This node among several.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct NodesStatus {
+    /// Whether this node decides.
+    pub leads: bool,
+    /// The node that decides, if it is another and known.
+    pub leader: Option<String>,
+    /// Nodes that do not report, in words: nothing is removed while there is one.
+    pub silent: Option<String>,
+    /// Why the lease, or the reports of the others, cannot be read, if so.
+    pub problem: Option<String>,
+}
+
+/// Exchanges with one service of OpenStack by one method; every try counts.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct CloudStatus {
+    /// Its type in the catalog, as `orchestration`.
+    pub service: String,
+    /// GET, POST and so on.
+    pub method: String,
+    /// All of them.
+    pub requests: u64,
+    /// Those that failed.
+    pub errors: u64,
+    /// How long they took in sum.
+    pub seconds: f64,
 }
 
 /// Kamailio as it was seen.
@@ -111,8 +148,14 @@ pub struct PoolStatus {
     pub want: u32,
     /// Calls on active members.
     pub calls: u64,
+    /// Calls on active members by this node alone.
+    #[serde(default)]
+    pub calls_here: u64,
     /// Calls that active members may carry.
     pub capacity_calls: u64,
+    /// Why what makes its members cannot be reached, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
     /// Calls per capacity.
     pub load: Option<f64>,
     /// Calls begun on its members since Kamailio's start.
@@ -147,6 +190,9 @@ pub struct MemberStatus {
     pub held: bool,
     /// Calls now; unknown if Kamailio does not say.
     pub calls: Option<u32>,
+    /// Those by this node alone; `None` if that is not known.
+    #[serde(default)]
+    pub calls_here: Option<u32>,
     /// Calls that it may carry.
     pub capacity_calls: u32,
     /// Share of requests.

@@ -15,6 +15,7 @@ use kamscale_agent::config::{Config, LogFormat};
 use kamscale_agent::http::{self, Shared};
 use kamscale_agent::proxy::SharedMemory;
 use kamscale_agent::runtime::{Agent, Control, StartError};
+use kamscale_agent::services::Services;
 
 /// The agent beside Kamailio: observes demand, plans capacity, acts.
 ///
@@ -52,7 +53,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
             source: error.into(),
         })?;
     let listens = config.agent.listens();
-    let agent = Agent::start(&arguments.config, config, Box::new(proxy))?;
+    let services = Services::start(&config)?;
+    let agent = Agent::start(&arguments.config, config, Box::new(proxy), services)?;
     let shared = Shared {
         status: agent.status(),
         journal: agent.journal(),

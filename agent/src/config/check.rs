@@ -3,6 +3,7 @@
 mod host;
 mod lease;
 mod members;
+mod openstack;
 mod policy;
 mod prometheus;
 mod stacks;
@@ -10,10 +11,12 @@ mod stacks;
 use kamscale_shm::limits;
 use kamscale_shm::spec::is_name;
 
-use super::{Config, Decider, Listen, PoolConfig};
+use super::{Config, Listen, PoolConfig};
 use crate::plan::{Mode, Policy};
 use host::check_host;
+use lease::check_lease;
 use members::{check_local, check_members};
+use openstack::{check_cloud, check_decide, check_heat};
 use policy::{check_policy, check_signals_written};
 use prometheus::{check_prometheus, check_source};
 use stacks::{check_stack, check_stacked_pool};
@@ -74,11 +77,6 @@ pub(super) fn check(config: &Config) -> Checked {
     at.need("instance", is_name(&agent.instance), NAME_RULE)?;
     at.seconds("interval_s", agent.interval_s, 0.05, 10.0)?;
     at.need(
-        "decide",
-        agent.decide == Decider::Agent,
-        "\"aodh\" is not yet possible; write decide = \"agent\"",
-    )?;
-    at.need(
         "listen",
         !agent.listen.values().is_empty(),
         "empty; name at least one address",
@@ -86,12 +84,17 @@ pub(super) fn check(config: &Config) -> Checked {
     for text in agent.listen.values() {
         Listen::parse(text).map_err(|problem| at.fault("listen", problem))?;
     }
+    check_cloud(config)?;
+    config.lease.as_ref().map_or(Ok(()), check_lease)?;
     config.host.as_ref().map_or(Ok(()), check_host)?;
     config
         .prometheus
         .as_ref()
         .map_or(Ok(()), check_prometheus)?;
     for (name, stack) in &config.stacks {
+        if let Some(heat) = &stack.heat {
+            check_heat(["stacks", name], heat, true)?;
+        }
         check_stack(config, name, stack)?;
     }
     for (name, pool) in &config.pools {
@@ -133,6 +136,18 @@ fn check_pool(config: &Config, name: &str, pool: &PoolConfig) -> Checked {
         "0 would make the load unknown; write the calls that a member may carry",
     )?;
     check_signals_written(config, &path, &pool.signals)?;
+    check_decide(config, name)?;
+    if let Some(heat) = &pool.heat {
+        let alone = pool.local.is_none();
+        let why = "a pool has one actuator; remove the `local` section or this one";
+        at.need("heat", alone, why)?;
+        let part = config
+            .stack_of(name)
+            .is_some_and(|(_, stack)| stack.heat.is_some());
+        let why = "its stack has a `heat` section already, which makes all its machines";
+        at.need("heat", !part, why)?;
+        check_heat(["pools", name], heat, false)?;
+    }
     if let Some(local) = &pool.local {
         check_local(name, most as usize, local)?;
     }

@@ -197,8 +197,13 @@ impl SignalConfig {
             capacity: self.capacity.unwrap_or(1.0),
             scale_out_load: self.scale_out_load.unwrap_or(out),
             scale_in_load: self.scale_in_load.unwrap_or(scale_in),
-            max_age_s: self.max_age_s.unwrap_or(SIGNAL_MAX_AGE_S),
+            max_age_s: self.max_age_s(),
         }
+    }
+
+    /// Older than this it is not used.
+    pub fn max_age_s(&self) -> f64 {
+        self.max_age_s.unwrap_or(SIGNAL_MAX_AGE_S)
     }
 }
 

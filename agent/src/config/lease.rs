@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 /// Section `[lease]`. Without it, this agent is the only one and always acts.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LeaseConfig {
     /// The etcd servers of one cluster, as `https://etcd1.example.net:2379`. They are asked one after

@@ -13,6 +13,7 @@ mod keys;
 mod lease;
 mod local;
 mod locate;
+mod nodes;
 mod pool;
 mod prometheus;
 mod signal;
@@ -32,6 +33,7 @@ pub use host::HostConfig;
 pub use keys::{FloorConfig, SignalConfig, TargetConfig};
 pub use lease::LeaseConfig;
 pub use local::{LocalConfig, StopSignal};
+pub use nodes::{GnocchiConfig, NodeSource, NodesConfig};
 pub use pool::{FixedMember, MemberTemplate, PoolConfig};
 pub use prometheus::PrometheusConfig;
 pub use signal::{GnocchiSignal, SignalSource};
@@ -47,6 +49,16 @@ pub struct Config {
     /// Pools by name.
     #[serde(default)]
     pub pools: BTreeMap<String, PoolConfig>,
+    /// OpenStack, for actuators of Heat and for Gnocchi.
+    #[serde(default)]
+    pub cloud: CloudConfig,
+    /// With it, what this node sees is sent to Gnocchi.
+    pub gnocchi: Option<GnocchiConfig>,
+    /// So that one of several nodes decides.
+    pub lease: Option<LeaseConfig>,
+    /// The Kamailio nodes that share the pools.
+    #[serde(default)]
+    pub nodes: NodesConfig,
     /// Stacks by name: pools whose machines come and go together.
     #[serde(default)]
     pub stacks: BTreeMap<String, StackConfig>,
@@ -74,7 +86,7 @@ pub struct AgentConfig {
     pub interval_s: f64,
     /// How log lines look.
     pub log_format: LogFormat,
-    /// Who decides; only the agent itself for now.
+    /// Who decides about pools that do not say it themselves.
     pub decide: Decider,
 }
 
@@ -109,7 +121,7 @@ pub enum LogFormat {
 pub enum Decider {
     /// The plan function in this agent.
     Agent,
-    /// An Aodh alarm (refused for now).
+    /// Aodh's alarms, by Heat's scaling policies; the agent follows the group, and drains.
     Aodh,
 }
 

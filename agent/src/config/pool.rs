@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::LocalConfig;
 use super::keys::{FloorConfig, SignalConfig, TargetConfig, section_with_policy};
+use super::{Decider, HeatConfig, LocalConfig};
 use crate::plan::{Mode, Policy};
 
 section_with_policy! {
@@ -17,6 +17,10 @@ section_with_policy! {
         member: MemberTemplate = MemberTemplate::default(),
         /// Members as processes on this machine.
         local: Option<LocalConfig> = None,
+        /// Members made by OpenStack Heat.
+        heat: Option<HeatConfig> = None,
+        /// Who decides about this pool; that of the `agent` section if absent.
+        decide: Option<Decider> = None,
         /// Fixed members.
         members: Vec<FixedMember> = Vec::new(),
     }
@@ -25,7 +29,7 @@ section_with_policy! {
 impl PoolConfig {
     /// Whether something here can make members.
     pub fn has_actuator(&self) -> bool {
-        self.local.is_some()
+        self.local.is_some() || self.heat.is_some()
     }
 
     /// The mode, with its default.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::keys::{FloorConfig, SignalConfig, TargetConfig, section_with_policy};
-use super::{Config, PoolConfig};
+use super::{Config, Decider, HeatConfig, PoolConfig};
 use crate::plan::{Mode, Policy, SignalKind, SignalPolicy};
 
 section_with_policy! {
@@ -13,6 +13,8 @@ section_with_policy! {
     StackConfig {
         /// So many members of each pool make one stack.
         pools: BTreeMap<String, u32> = BTreeMap::new(),
+        /// One Heat stack makes all machines of a stack. Without it each pool has its own actuator.
+        heat: Option<HeatConfig> = None,
     }
 }
 
@@ -73,6 +75,21 @@ impl Config {
     /// What a pool is scaled as: its stack, or itself.
     pub fn subject_of<'a>(&'a self, pool: &'a str) -> &'a str {
         self.stack_of(pool).map_or(pool, |(stack, _)| stack)
+    }
+
+    /// The section by which Heat makes the members of a pool.
+    pub fn heat_of(&self, pool: &str) -> Option<&HeatConfig> {
+        let own = self.pools.get(pool).and_then(|pool| pool.heat.as_ref());
+        own.or_else(|| {
+            self.stack_of(pool)
+                .and_then(|(_, stack)| stack.heat.as_ref())
+        })
+    }
+
+    /// Who decides about a pool.
+    pub fn decider(&self, pool: &str) -> Decider {
+        let written = self.pools.get(pool).and_then(|pool| pool.decide);
+        written.unwrap_or(self.agent.decide)
     }
 
     /// What is scaled by one decision: pools on their own, and stacks.

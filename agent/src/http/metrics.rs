@@ -29,6 +29,12 @@ struct Feature {
     feature: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Exchange {
+    service: String,
+    method: String,
+}
+
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/metrics", get(metrics))
 }
@@ -51,6 +57,7 @@ fn render(status: &Status) -> Result<String, std::fmt::Error> {
     add_loop(&mut registry, status);
     add_node(&mut registry, status);
     add_features(&mut registry, status);
+    add_cloud(&mut registry, status);
     let pools = PoolMetrics::register(&mut registry);
     for (name, pool) in &status.pools {
         pools.set(name, pool);
@@ -122,6 +129,34 @@ fn add_node(registry: &mut Registry, status: &Status) {
     if let Some(network) = shares.network {
         gauge("host_network_ratio", "Network in use", network);
     }
+}
+
+/// What OpenStack was asked for, and where this node stands among several.
+fn add_cloud(registry: &mut Registry, status: &Status) {
+    let requests = Family::<Exchange, Counter>::default();
+    let errors = Family::<Exchange, Counter>::default();
+    let seconds = Family::<Exchange, Counter<f64, AtomicU64>>::default();
+    for exchange in &status.cloud {
+        let label = Exchange {
+            service: exchange.service.clone(),
+            method: exchange.method.clone(),
+        };
+        requests.get_or_create(&label).inc_by(exchange.requests);
+        errors.get_or_create(&label).inc_by(exchange.errors);
+        seconds.get_or_create(&label).inc_by(exchange.seconds);
+    }
+    registry.register("cloud_requests", "Requests to OpenStack", requests);
+    registry.register("cloud_errors", "Of those, failed", errors);
+    let help = "How long they took in sum";
+    registry.register("cloud_request_seconds", help, seconds);
+    if let Some(nodes) = &status.nodes {
+        let leads = Gauge::<i64>::default();
+        leads.set(i64::from(nodes.leads));
+        registry.register("leads", "1 on the node that decides", leads);
+    }
+    let unsent = Gauge::<i64>::default();
+    unsent.set(i64::from(status.unsent.is_some()));
+    registry.register("measurements_unsent", "1 while they do not arrive", unsent);
 }
 
 fn add_features(registry: &mut Registry, status: &Status) {

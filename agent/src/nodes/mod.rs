@@ -4,12 +4,17 @@
 //! apart and summed; it must not fetch or send anything.
 
 pub mod host;
+pub mod lead;
 pub mod signals;
-pub mod sum;
+mod sum;
+pub mod survey;
+pub mod watch;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub use sum::{Nodes, PoolSum};
 
 /// How much of the host is used: shares from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use super::{FeatureReport, NodeReport, PoolReport};
 ///
 /// A report that does not name a pool says nothing about its calls (its Kamailio may be away); one
 /// that names the pool but not a member says that the node has no call there.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Nodes {
     own: String,
     max_age_s: f64,
@@ -20,7 +20,7 @@ pub struct Nodes {
 }
 
 /// What was heard of one node.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Heard {
     last: Option<(f64, u64)>,
     pools: BTreeMap<String, HeardPool>,
@@ -28,7 +28,7 @@ struct Heard {
 }
 
 /// What it last said of a pool.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct HeardPool {
     at_s: f64,
     report: PoolReport,

@@ -6,9 +6,11 @@ mod rates;
 mod stack;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use kamscale_shm::{DesiredState, MemberObserved, Snapshot, member_id};
 
+use crate::nodes::{Nodes, PoolSum};
 use crate::plan::{MemberView, Observation, Phase, Quality, Signal, SignalKind};
 use crate::proxy;
 use crate::state::{Member, Origin, PoolState, Stage};
@@ -26,6 +28,8 @@ pub struct Seen {
     /// Why nothing can be concluded from it, if so.
     pub problem: Option<String>,
     by_id: HashMap<u64, MemberObserved>,
+    /// What the other nodes report, and the moment of this look.
+    elsewhere: Option<(Arc<Nodes>, f64)>,
 }
 
 impl Seen {
@@ -43,14 +47,39 @@ impl Seen {
                     snapshot: Some(snapshot),
                     problem,
                     by_id,
+                    elsewhere: None,
                 }
             }
             Err(problem) => Seen {
                 snapshot: None,
                 problem: Some(problem),
                 by_id: HashMap::new(),
+                elsewhere: None,
             },
         }
+    }
+
+    /// The same, with what other nodes report.
+    #[must_use]
+    pub fn together(self, nodes: Option<Arc<Nodes>>, now_s: f64) -> Seen {
+        Seen {
+            elsewhere: nodes.map(|nodes| (nodes, now_s)),
+            ..self
+        }
+    }
+
+    /// The nodes that are silent, if any, in words.
+    pub fn silent(&self) -> Option<String> {
+        let (nodes, now_s) = self.elsewhere.as_ref()?;
+        let silent = nodes.silent(*now_s);
+        let silent: Vec<String> = silent
+            .into_iter()
+            .map(|(node, age_s)| match age_s {
+                Some(age_s) => format!("node {node} has not reported for {age_s:.0} s"),
+                None => format!("node {node} has never reported"),
+            })
+            .collect();
+        (!silent.is_empty()).then(|| silent.join(", "))
     }
 
     /// What was seen of a member.
@@ -58,8 +87,29 @@ impl Seen {
         self.by_id.get(&member_id(pool, member))
     }
 
-    /// Its calls. A member without a row never carried any; without usable data nobody knows.
+    /// Its calls on all nodes; of a silent one those that it reported last.
     pub fn calls(&self, pool: &str, member: &str) -> Option<u32> {
+        let own = self.own_calls(pool, member)?;
+        let elsewhere = self.elsewhere.as_ref();
+        let elsewhere = elsewhere.map_or(0, |(nodes, _)| nodes.calls_last_known(pool, member));
+        Some(own.saturating_add(elsewhere))
+    }
+
+    /// What all other nodes count of a pool.
+    pub fn elsewhere(&self, pool: &str) -> PoolSum {
+        let elsewhere = self.elsewhere.as_ref();
+        elsewhere.map_or_else(PoolSum::default, |(nodes, _)| nodes.pool(pool))
+    }
+
+    /// Requests of a feature at all other nodes.
+    pub fn requests_elsewhere(&self, feature: &str) -> u64 {
+        let elsewhere = self.elsewhere.as_ref();
+        elsewhere.map_or(0, |(nodes, _)| nodes.feature(feature).offered)
+    }
+
+    /// Its calls by this node. A member without a row never carried any; without usable data nobody
+    /// knows.
+    pub fn own_calls(&self, pool: &str, member: &str) -> Option<u32> {
         match self.problem {
             None => Some(self.member(pool, member).map_or(0, |row| row.calls)),
             Some(_) => None,
@@ -129,7 +179,12 @@ pub fn read(pool: &str, state: &PoolState, seen: &Seen, refused: Option<u64>) ->
     let rows: Vec<_> = rows.filter_map(|name| seen.member(pool, name)).collect();
     Reading {
         begun: rows.iter().map(|row| (row.id, row.calls_total)).collect(),
-        calls: rows.iter().map(|row| u64::from(row.calls)).sum(),
+        calls: state
+            .members
+            .keys()
+            .filter_map(|name| seen.calls(pool, name))
+            .map(u64::from)
+            .sum(),
         refused,
     }
 }
@@ -158,9 +213,10 @@ pub fn observe(
 }
 
 fn assemble(members: Vec<MemberView>, seen: &Seen, around: Around) -> Observation {
-    let quality = match &seen.problem {
-        None => Quality::Good,
-        Some(problem) => Quality::Missing(problem.clone()),
+    let quality = match (&seen.problem, seen.silent()) {
+        (Some(problem), _) => Quality::Missing(problem.clone()),
+        (None, Some(silent)) => Quality::Partial(silent),
+        (None, None) => Quality::Good,
     };
     Observation {
         quality,
@@ -261,6 +317,7 @@ mod tests {
             snapshot: None,
             problem: None,
             by_id: HashMap::new(),
+            elsewhere: None,
         };
         assert_eq!(present.calls("a", "b"), Some(0));
     }

@@ -51,15 +51,16 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// Takes a snapshot in. Another boot id starts again: counters did too.
-    pub fn add(&mut self, snapshot: &Snapshot, now_s: f64) {
+    /// Takes a snapshot in, and what is counted `elsewhere`, by feature. Another boot id starts again:
+    /// counters did too.
+    pub fn add(&mut self, snapshot: &Snapshot, elsewhere: impl Fn(&str) -> u64, now_s: f64) {
         if snapshot.boot_id != self.boot_id {
             self.boot_id = snapshot.boot_id;
             self.features.clear();
         }
         for feature in &snapshot.features {
             let rate = self.features.entry(feature.name.clone()).or_default();
-            rate.add(feature.requests, now_s);
+            rate.add(feature.requests + elsewhere(&feature.name), now_s);
         }
     }
 
@@ -105,12 +106,12 @@ mod tests {
             } else {
                 300 + (second - 30) * 20
             };
-            rates.add(&snapshot(1, requests.into()), second.into());
+            rates.add(&snapshot(1, requests.into()), |_| 0, second.into());
         }
         assert_eq!(rates.per_s("calls"), Some(20.0));
-        rates.add(&snapshot(2, 5), 61.0);
+        rates.add(&snapshot(2, 5), |_| 0, 61.0);
         assert_eq!(rates.per_s("calls"), None);
-        rates.add(&snapshot(2, 15), 62.0);
+        rates.add(&snapshot(2, 15), |_| 0, 62.0);
         assert_eq!(rates.per_s("calls"), Some(10.0));
         assert_eq!(rates.of("calls").and_then(Rate::read_s), Some(62.0));
         assert_eq!(rates.per_s("unknown"), None);

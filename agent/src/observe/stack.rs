@@ -184,6 +184,7 @@ mod tests {
             snapshot: None,
             problem: None,
             by_id: std::collections::HashMap::new(),
+            elsewhere: None,
         };
         let observation =
             observe_stack("platform", &config(), &state, &seen, Around::default(), 9.0);

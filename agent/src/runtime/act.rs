@@ -64,6 +64,9 @@ impl Agent {
             member: name,
             result,
         } = outcome;
+        if let Result::Looked(problem) = result {
+            return self.looked(&pool, problem, now_s);
+        }
         let event = |event: &str| Event::new(event).member(&pool, &name);
         let subject = self.config.subject_of(&pool).to_owned();
         let known = !matches!(result, Result::Unconfirmed(_));
@@ -100,7 +103,10 @@ impl Agent {
                     self.machine_is_ready(&pool, &name, now_s);
                     return;
                 }
-                creations.booted_s.push(boot_s);
+                // What was found took somebody else's time.
+                if !self.joined.remove(&(pool.clone(), name.clone())) {
+                    creations.booted_s.push(boot_s);
+                }
                 if booting {
                     member.enter(Stage::Active, now_s);
                     self.journal.record(event("member_active"));
@@ -124,6 +130,7 @@ impl Agent {
                     .record(event("member_stopped").with("stop_s", stop_s));
                 self.forget(&pool, &name);
             }
+            Result::Looked(_) => {}
             Result::StopFailed(why) => self.journal.record(event("member_stop_failed").reason(why)),
         }
     }
@@ -173,7 +180,9 @@ impl Agent {
     }
 
     fn forget(&mut self, pool: &str, name: &str) {
-        self.ready.remove(&(pool.to_owned(), name.to_owned()));
+        let key = (pool.to_owned(), name.to_owned());
+        self.ready.remove(&key);
+        self.joined.remove(&key);
         if let Some(state) = self.state.pools.get_mut(pool) {
             state.members.remove(name);
         }
@@ -201,7 +210,15 @@ impl Agent {
                 let subject = self.config.subject_of(&pool).to_owned();
                 self.creations.entry(subject).or_default().failed += 1;
             }
-            let why = format!("its process ended by itself after {lived_s:.0} s of service");
+            let is_process = self
+                .actuators
+                .get(&pool)
+                .is_some_and(|actuator| !actuator.is_shared());
+            let what = match is_process {
+                true => "its process ended by itself",
+                false => "it is gone, and nobody here removed it,",
+            };
+            let why = format!("{what} after {lived_s:.0} s of service");
             self.journal.record(
                 Event::new("member_died")
                     .member(&pool, &name)
@@ -230,7 +247,8 @@ impl Agent {
                         self.tasks
                             .boot(actuator.clone(), order, Some(member.handle.clone()));
                     }
-                    Stage::Stopping => {
+                    // Until then a node might still send it calls.
+                    Stage::Stopping if self.all_heard(pool, name, now_s) => {
                         self.tasks
                             .stop(actuator.clone(), order, member.handle.clone());
                     }

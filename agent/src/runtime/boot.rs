@@ -19,13 +19,7 @@ impl Agent {
             return;
         }
         let state = self.state.pools.entry(subject.to_owned()).or_default();
-        let name = loop {
-            state.next_number += 1;
-            let name = format!("{subject}-{}", state.next_number);
-            if !state.members.contains_key(&name) {
-                break name;
-            }
-        };
+        let name = state.next_name(subject);
         if !self.order(subject, &name, None, now_s) {
             self.count_no_address(subject, subject, &name);
         }

@@ -69,6 +69,13 @@ pub(super) type Answer = Result<String, CommandError>;
 
 impl Agent {
     pub(super) fn command(&mut self, command: Command, now_s: f64) -> Answer {
+        if !self.may_act() {
+            let leader = self
+                .leader()
+                .unwrap_or_else(|| "the node that leads".into());
+            let why = format!("this node only follows; give the command on {leader}");
+            return Err(CommandError::Conflict(why));
+        }
         let answer = match command {
             Command::Add(request) => self.add(&request, now_s),
             Command::Drain(request) => self.drain(&request, now_s),

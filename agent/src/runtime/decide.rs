@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Agent;
+use crate::config::Decider;
 use crate::decision::{Decision, Input};
 use crate::observe::{Around, observe, observe_stack, rate_signal, read, unit_of, without_numbers};
 use crate::plan::{Action, Cause, Memory, Mode, Observation, Policy, Signal, SignalKind};
@@ -47,8 +48,10 @@ impl Agent {
             return;
         };
         let around = self.around(subject, now_s);
+        let mut observation = self.observe(subject, around, now_s);
+        self.doubt(subject, &mut observation, now_s);
         let input = Input {
-            observation: self.observe(subject, around, now_s),
+            observation,
             policy,
             memory: std::mem::take(self.memory_mut(subject)),
             now_s,
@@ -79,12 +82,16 @@ impl Agent {
         }
     }
 
-    /// The policy in force: as configured, or paused by an operator.
+    /// The policy in force: as configured, or paused by an operator. Where Aodh decides, this plan
+    /// only says what it would do.
     pub(super) fn policy(&self, subject: &str) -> Option<Policy> {
         let mut policy = match self.config.stacks.get(subject) {
             Some(stack) => stack.policy(subject, &self.config.pools),
             None => self.config.pools.get(subject)?.policy(subject),
         };
+        if self.config.decider(subject) == Decider::Aodh && policy.mode != Mode::Paused {
+            policy.mode = Mode::Advise;
+        }
         if self.paused_since_s(subject).is_some() {
             policy.mode = Mode::Paused;
         }
@@ -109,9 +116,10 @@ impl Agent {
             let counts = pools.iter().map(|pool| count(pool).filter(|_| seen));
             counts.sum::<Option<u64>>()
         };
+        let elsewhere = |pool: &str| self.seen.elsewhere(pool);
         let (started, refused) = (
-            sum(&|pool| self.counts.started(pool)),
-            sum(&|pool| self.counts.refused(pool)),
+            sum(&|pool| Some(self.counts.started(pool)? + elsewhere(pool).started)),
+            sum(&|pool| Some(self.counts.refused(pool)? + elsewhere(pool).refused)),
         );
         Around {
             signals: self.signals(subject, &pools, now_s),

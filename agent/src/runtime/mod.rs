@@ -8,12 +8,15 @@ mod act;
 mod boot;
 mod command;
 mod decide;
+mod look;
+mod nodes;
 mod operate;
 mod reconcile;
 mod report;
 mod round;
 mod stack;
 mod start;
+mod survey;
 mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,9 +31,12 @@ use crate::actuator::Actuator;
 use crate::config::Config;
 use crate::decision::Decision;
 use crate::journal::{Event, Journal, now_s};
+use crate::nodes::Shares;
+use crate::nodes::lead::Lead;
 use crate::observe::{Counts, Creations, Pushed, Rates, Seen};
 use crate::plan::Quality;
 use crate::proxy::Proxy;
+use crate::services::Services;
 use crate::state::State;
 use crate::status::{DecisionCounts, Status};
 
@@ -56,6 +62,8 @@ pub struct Agent {
     state: State,
     saved: Option<(State, f64)>,
     proxy: Box<dyn Proxy>,
+    /// What is reached beyond this machine.
+    services: Services,
     actuators: BTreeMap<String, Arc<dyn Actuator>>,
     journal: Journal,
     rates: Rates,
@@ -73,6 +81,17 @@ pub struct Agent {
     unconfirmed: BTreeSet<(String, String)>,
     /// Machines (pool, name) that answer and wait for the others of their stack.
     ready: BTreeSet<(String, String)>,
+    together: nodes::Together,
+    /// How much of this host is used, if it is measured.
+    shares: Option<Shares>,
+    /// Members (pool, name) that were found booted, or booting.
+    joined: BTreeSet<(String, String)>,
+    /// When each pool of a shared actuator was looked at last, in unix seconds.
+    looked_s: BTreeMap<String, f64>,
+    /// Why a pool's actuator cannot be reached, if so.
+    cloud_problems: BTreeMap<String, String>,
+    /// Why a signal (pool, kind) cannot be had, if so.
+    survey_problems: BTreeMap<(String, &'static str), String>,
     /// Pools about which nothing was decided since the agent started.
     fresh: BTreeSet<String>,
     tasks: tasks::Tasks,
@@ -113,6 +132,7 @@ impl Agent {
                     self.round(now_s());
                     notify_watchdog();
                 }
+                () = changed(&mut self.services.lead) => self.round(now_s()),
                 Some(outcome) = self.tasks.next() => {
                     self.settle(outcome, now_s());
                     self.publish_and_report(now_s());
@@ -137,6 +157,9 @@ impl Agent {
                 .reason("calls, pools and member processes stay as they are"),
         );
         self.save(now_s(), true);
+        if let Some(lead) = self.services.lead.take() {
+            lead.end().await;
+        }
     }
 
     fn interval(&self) -> tokio::time::Interval {
@@ -152,6 +175,14 @@ impl Agent {
             None => Quality::Good,
             Some(problem) => Quality::Missing(problem.clone()),
         }
+    }
+}
+
+/// Waits for news about who leads; for ever where nobody does.
+async fn changed(lead: &mut Option<Lead>) {
+    match lead {
+        Some(lead) => lead.changed().await,
+        None => std::future::pending().await,
     }
 }
 

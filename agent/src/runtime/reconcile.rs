@@ -22,12 +22,19 @@ impl Agent {
                     self.config_file.display()
                 ));
             }
+            if !self.config.reaches_as(&config) {
+                return Err(format!(
+                    "{}: cloud, gnocchi, prometheus, nodes, lease and host, and the first `heat` \
+                     section, change only by a restart",
+                    self.config_file.display()
+                ));
+            }
             self.reconcile(&config, now_s)?;
             Ok(config)
         });
         match result {
             Ok(config) => {
-                self.actuators = start::actuators(&config);
+                self.actuators = start::actuators(&config, self.services.cloud.as_ref());
                 self.journal.set_audit_file(config.agent.audit_file.clone());
                 self.config = config;
                 self.journal.record(Event::new("config_loaded"));
@@ -48,15 +55,21 @@ impl Agent {
                 .pools
                 .get(name)
                 .is_some_and(|pool| pool.local.is_some());
-            let mut members = pool.members.iter();
-            let process =
-                members.find(|(_, member)| matches!(member.handle, Handle::Process { .. }));
-            if let Some((member, _)) = process.filter(|_| !local) {
-                return Err(format!(
-                    "{}: pools.{name}: its `local` section is gone, but process {name}/{member} still \
-                     runs; put the section back and run `kamscale member remove {name} {member}` first",
-                    self.config_file.display()
-                ));
+            let heat = config.heat_of(name).is_some();
+            for (member, known) in &pool.members {
+                let (section, is_there) = match known.handle {
+                    Handle::Manual => continue,
+                    Handle::Process { .. } => ("local", local),
+                    Handle::Heat { .. } => ("heat", heat),
+                };
+                if !is_there {
+                    return Err(format!(
+                        "{}: pools.{name}: its `{section}` section is gone, but {name}/{member}, which \
+                         that made, is still there; put the section back and run `kamscale member \
+                         remove {name} {member}` first",
+                        self.config_file.display()
+                    ));
+                }
             }
         }
         self.state

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::Agent;
 use crate::actuator::Handle;
+use crate::cloud::Traffic;
 use crate::plan::Quality;
 use crate::state::{Member, Origin, PoolState, Stage};
 use crate::status::{
-    FeatureStatus, KamailioStatus, MemberStatus, PoolStatus, Status, WorkerStatus,
+    CloudStatus, FeatureStatus, KamailioStatus, MemberStatus, NodesStatus, PoolStatus, Status,
+    WorkerStatus,
 };
 
 impl Agent {
@@ -35,9 +37,40 @@ impl Agent {
                 .collect(),
             pools: self.pool_statuses(),
             stacks: self.stack_statuses(),
-            ..Status::default()
+            node: self.config.nodes.name(),
+            revision: self.together.revision(),
+            nodes: self.nodes_status(),
+            host: self.shares,
+            host_pool: self.config.host.as_ref().and_then(|host| host.pool.clone()),
+            cloud: self.cloud_status(),
+            unsent: self.together.unsent(),
         };
         self.status.send_replace(Arc::new(status));
+    }
+
+    fn nodes_status(&self) -> Option<NodesStatus> {
+        self.services.lead.as_ref()?;
+        Some(NodesStatus {
+            leads: self.may_act(),
+            leader: self.leader(),
+            silent: self.seen.silent(),
+            problem: self.together.problem(),
+        })
+    }
+
+    fn cloud_status(&self) -> Vec<CloudStatus> {
+        let traffic = self.services.traffic.as_ref();
+        let counts = traffic.map(Traffic::snapshot).unwrap_or_default();
+        let counts = counts
+            .into_iter()
+            .map(|((service, method), count)| CloudStatus {
+                service: service.into(),
+                method: method.name().into(),
+                requests: count.requests,
+                errors: count.errors,
+                seconds: count.seconds,
+            });
+        counts.collect()
     }
 
     fn kamailio_status(&self, attached: bool) -> KamailioStatus {
@@ -94,6 +127,7 @@ impl Agent {
         let row = snapshot
             .and_then(|snapshot| snapshot.pools.iter().find(|pool| Some(pool.slot) == slot));
         PoolStatus {
+            problem: self.cloud_problems.get(name).cloned(),
             started: self.counts.started(name).unwrap_or(0),
             selected: row.map_or(0, |row| row.selected),
             refused: row.map_or(0, |row| row.refused),
@@ -141,6 +175,9 @@ impl Agent {
             max: Some(policy.max).filter(|max| *max < u32::MAX),
             want: plan.map_or(0, |plan| plan.want),
             calls,
+            calls_here: active()
+                .map(|member| u64::from(member.calls_here.unwrap_or(0)))
+                .sum(),
             capacity_calls: capacity,
             load,
             cause: plan.map_or("", |plan| plan.cause.name()).into(),
@@ -167,6 +204,7 @@ impl Agent {
             },
             held: overridden.is_some() || matches!(member.stage, Stage::Held | Stage::Leaving),
             calls: self.seen.calls(pool, name),
+            calls_here: self.seen.own_calls(pool, name),
             capacity_calls: member.capacity_calls,
             weight: member.weight,
             priority: member.priority,

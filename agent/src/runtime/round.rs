@@ -1,5 +1,7 @@
 //! One round: look, decide about every pool ([`super::decide`]), act, publish once, report, save.
 
+use std::time::Instant;
+
 use super::Agent;
 use crate::journal::Event;
 use crate::observe::Seen;
@@ -10,18 +12,30 @@ const SAVE_EVERY_S: f64 = 10.0;
 
 impl Agent {
     pub(super) fn round(&mut self, now_s: f64) {
-        self.seen = Seen::new(self.proxy.look());
+        self.shares = self
+            .services
+            .host
+            .as_mut()
+            .and_then(|host| host.read(Instant::now()));
+        let nodes = self.hear();
+        self.seen = Seen::new(self.proxy.look()).together(nodes, now_s);
         if let Some(snapshot) = &self.seen.snapshot {
-            self.rates.add(snapshot, now_s);
+            let elsewhere = |feature: &str| self.seen.requests_elsewhere(feature);
+            self.rates.add(snapshot, elsewhere, now_s);
         }
         self.note_kamailio();
+        self.stand(now_s);
         self.count(now_s);
-        self.bury_the_dead(now_s);
-        for subject in self.config.subjects() {
-            self.decide(&subject, now_s);
+        self.survey();
+        if self.may_act() {
+            self.bury_the_dead(now_s);
+            for subject in self.config.subjects() {
+                self.decide(&subject, now_s);
+            }
         }
         self.proxy.beat();
         self.publish_and_report(now_s);
+        self.tell(now_s);
     }
 
     /// Events when Kamailio comes, goes, restarts, or changes what is wrong with it.
@@ -79,8 +93,10 @@ impl Agent {
                 }
             }
         }
-        if in_force {
+        self.share();
+        if in_force && self.may_act() {
             self.start_due_tasks(now_s);
+            self.start_due_looks(now_s);
         }
         self.note_applied();
         self.report(now_s);

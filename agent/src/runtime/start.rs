@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{Agent, tasks::Tasks};
-use crate::actuator::{Actuator, Handle, Local, Manual, Order};
-use crate::config::{Config, ConfigError};
+use super::{Agent, nodes::Together, tasks::Tasks};
+use crate::actuator::{Actuator, Handle, Local, Manual, Order, heat};
+use crate::cloud::Cloud;
+use crate::config::{Config, ConfigError, Decider};
 use crate::journal::{Event, Journal, now_s};
 use crate::observe::{Counts, Pushed, Rates, Seen};
 use crate::proxy::Proxy;
+use crate::services::Services;
 use crate::state::{self, Stage, State, StateError};
 use crate::status::Status;
 
@@ -46,10 +48,11 @@ impl Agent {
         config_file: &Path,
         config: Config,
         proxy: Box<dyn Proxy>,
+        services: Services,
     ) -> Result<Agent, StartError> {
         let now_s = now_s();
         let journal = Journal::new(config.agent.audit_file.clone());
-        let actuators = actuators(&config);
+        let actuators = actuators(&config, services.cloud.as_ref());
         let state = restore(&config, proxy.as_ref(), &actuators, &journal, now_s)?;
         let (status, _) = watch::channel(Arc::new(Status::default()));
         let mut agent = Agent {
@@ -60,6 +63,9 @@ impl Agent {
             saved: None,
             proxy,
             actuators,
+            together: Together::default(),
+            shares: None,
+            services,
             journal,
             rates: Rates::default(),
             counts: Counts::default(),
@@ -71,6 +77,10 @@ impl Agent {
             creations: BTreeMap::new(),
             unconfirmed: BTreeSet::new(),
             ready: BTreeSet::new(),
+            joined: BTreeSet::new(),
+            looked_s: BTreeMap::new(),
+            cloud_problems: BTreeMap::new(),
+            survey_problems: BTreeMap::new(),
             tasks: Tasks::default(),
             applied_generation: 0,
             last_problem: None,
@@ -140,13 +150,23 @@ impl Agent {
 }
 
 /// One actuator per pool.
-pub(super) fn actuators(config: &Config) -> BTreeMap<String, Arc<dyn Actuator>> {
+pub(super) fn actuators(
+    config: &Config,
+    cloud: Option<&Arc<dyn Cloud>>,
+) -> BTreeMap<String, Arc<dyn Actuator>> {
     let state_dir = config.agent.state_file.parent().unwrap_or(Path::new("."));
     let log_dir = state_dir.join("members");
+    let instance = &config.agent.instance;
     let actuators = config.pools.iter().map(|(name, pool)| {
-        let actuator: Arc<dyn Actuator> = match &pool.local {
-            Some(local) => Arc::new(Local::new(&config.agent.instance, local.clone(), &log_dir)),
-            None => Arc::new(Manual),
+        let heat = config.heat_of(name).zip(cloud);
+        let actuator: Arc<dyn Actuator> = match (&pool.local, heat) {
+            (Some(local), _) => Arc::new(Local::new(instance, local.clone(), &log_dir)),
+            (None, Some((heat, cloud))) => {
+                let unit = config.stack_of(name).map(|(_, stack)| stack.pools.clone());
+                let aodh = config.decider(name) == Decider::Aodh;
+                heat::build(name, instance, heat, unit, aodh, cloud.clone())
+            }
+            (None, None) => Arc::new(Manual),
         };
         (name.clone(), actuator)
     });

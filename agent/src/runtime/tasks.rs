@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::actuator::{Actuator, ActuatorError, Handle, Order};
 
@@ -33,6 +34,8 @@ pub(super) enum Result {
     Stopped,
     /// It could not be stopped.
     StopFailed(String),
+    /// The pool was looked at; why not, if that failed. It is about no member in particular.
+    Looked(Option<String>),
 }
 
 /// What came of a task, and for which member.
@@ -48,6 +51,7 @@ pub(super) struct Outcome {
 pub(super) struct Tasks {
     sender: mpsc::UnboundedSender<Outcome>,
     receiver: mpsc::UnboundedReceiver<Outcome>,
+    running: JoinSet<()>,
     /// Until when nothing is started for a member; infinity while a task runs.
     busy_until_s: HashMap<(String, String), f64>,
 }
@@ -59,6 +63,7 @@ impl Default for Tasks {
         Tasks {
             sender,
             receiver,
+            running: JoinSet::new(),
             busy_until_s: HashMap::new(),
         }
     }
@@ -68,6 +73,8 @@ impl Tasks {
     /// The next outcome.
     pub(super) async fn next(&mut self) -> Option<Outcome> {
         let outcome = self.receiver.recv().await?;
+        // Forgets those that ended.
+        while self.running.try_join_next().is_some() {}
         let key = (outcome.pool.clone(), outcome.member.clone());
         match outcome.result {
             Result::Created(_) | Result::Unconfirmed(_) => {}
@@ -75,7 +82,7 @@ impl Tasks {
                 self.busy_until_s
                     .insert(key, crate::journal::now_s() + STOP_RETRY_S);
             }
-            Result::Ready(_) | Result::Failed { .. } | Result::Stopped => {
+            Result::Ready(_) | Result::Failed { .. } | Result::Stopped | Result::Looked(_) => {
                 self.busy_until_s.remove(&key);
             }
         }
@@ -108,7 +115,7 @@ impl Tasks {
         existing: Option<Handle>,
     ) {
         let reporter = self.begin(&order);
-        tokio::spawn(async move {
+        self.running.spawn(async move {
             let handle = match existing.filter(Handle::is_made) {
                 Some(handle) => handle,
                 None => match create(actuator.as_ref(), &order, &reporter).await {
@@ -135,10 +142,36 @@ impl Tasks {
         });
     }
 
+    /// Starts nothing for a member before this moment.
+    pub(super) fn rest(&mut self, pool: &str, member: &str, until_s: f64) {
+        let key = (pool.to_owned(), member.to_owned());
+        self.busy_until_s.insert(key, until_s);
+    }
+
+    /// Ends all tasks; what they had begun is found again by looking.
+    pub(super) fn abort(&mut self) {
+        self.running.abort_all();
+        self.busy_until_s.clear();
+    }
+
+    /// Looks at what is there of a pool.
+    pub(super) fn look(&mut self, actuator: Arc<dyn Actuator>, pool: &str) {
+        let reporter = self.begin(&Order {
+            pool: pool.into(),
+            name: String::new(),
+            address: None,
+            unit: None,
+        });
+        self.running.spawn(async move {
+            let looked = actuator.look().await;
+            reporter.send(Result::Looked(looked.err().map(|error| error.to_string())));
+        });
+    }
+
     /// Stops a member.
     pub(super) fn stop(&mut self, actuator: Arc<dyn Actuator>, order: Order, handle: Handle) {
         let reporter = self.begin(&order);
-        tokio::spawn(async move {
+        self.running.spawn(async move {
             reporter.send(match actuator.delete(&order, &handle).await {
                 Ok(()) => Result::Stopped,
                 Err(error) => Result::StopFailed(error.to_string()),

@@ -89,6 +89,19 @@ pub struct PoolState {
     pub paused_since_s: Option<f64>,
 }
 
+impl PoolState {
+    /// A name for a new member, of the pool's next number.
+    pub fn next_name(&mut self, pool: &str) -> String {
+        loop {
+            self.next_number += 1;
+            let name = format!("{pool}-{}", self.next_number);
+            if !self.members.contains_key(&name) {
+                return name;
+            }
+        }
+    }
+}
+
 /// One stack; its machines are members of their pools.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StackState {

@@ -9,12 +9,13 @@ use kamscale_agent::config::Config;
 use kamscale_agent::decision::Decision;
 use kamscale_agent::journal::{Event, Journal};
 use kamscale_agent::proxy::Proxy;
-use kamscale_agent::runtime::{Agent, Control};
+use kamscale_agent::runtime::{Agent, Command, CommandError, Control, MemberRequest};
+use kamscale_agent::services::Services;
 use kamscale_agent::status::Status;
 use kamscale_shm::{
     MemberObserved, PoolObserved, PublishError, Snapshot, TableSpec, WorkerObserved, member_id,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// Longer than anything here takes, on a busy machine too.
@@ -178,6 +179,11 @@ impl Bench {
 
     /// Starts an agent, as after a restart if one ran here before.
     pub(crate) fn start(&self) -> Running {
+        self.start_with(Services::default())
+    }
+
+    /// The same, with what it reaches beyond this machine.
+    pub(crate) fn start_with(&self, services: Services) -> Running {
         let file = self.path("agent.toml");
         let config = Config::load(&file).unwrap();
         let table = self.kamailio.0.lock().unwrap().published.clone();
@@ -185,7 +191,7 @@ impl Bench {
             kamailio: self.kamailio.clone(),
             table,
         };
-        let agent = Agent::start(&file, config, Box::new(proxy)).unwrap();
+        let agent = Agent::start(&file, config, Box::new(proxy), services).unwrap();
         let (controls, receiver) = mpsc::channel(8);
         let (status, journal) = (agent.status(), agent.journal());
         let task = tokio::task::spawn_local(agent.run(receiver));
@@ -249,6 +255,29 @@ impl Running {
         let now_s = self.status.borrow().now_s;
         self.until("a later round", |status| status.now_s > now_s + 0.25)
             .await
+    }
+
+    /// What an operator says about a member of `conference`: add, drain, resume or remove.
+    pub(crate) async fn command(&self, verb: &str, name: &str) -> Result<String, CommandError> {
+        let request = MemberRequest {
+            pool: "conference".into(),
+            name: name.into(),
+            uri: (verb == "add").then(|| "sip:127.0.0.1:5999".into()),
+            capacity_calls: None,
+            weight: None,
+            priority: None,
+            now: false,
+        };
+        let command = match verb {
+            "add" => Command::Add(request),
+            "drain" => Command::Drain(request),
+            "resume" => Command::Resume(request),
+            _ => Command::Remove(request),
+        };
+        let (sender, answer) = oneshot::channel();
+        let control = Control::Command(command, sender);
+        self.controls.send(control).await.unwrap();
+        answer.await.unwrap()
     }
 
     /// The newest decision about `conference`.

@@ -14,5 +14,6 @@ mod life_of_a_member;
 mod operating;
 mod reload;
 mod restart;
+mod several_nodes;
 mod shared_memory;
 mod stacks;

@@ -5,6 +5,7 @@ use std::time::Instant;
 use kamscale_agent::config::Config;
 use kamscale_agent::proxy::SharedMemory;
 use kamscale_agent::runtime::{Agent, Control};
+use kamscale_agent::services::Services;
 use kamscale_agent::state;
 use kamscale_shm::{DesiredState, Publisher, ShmError};
 use tokio::sync::mpsc;
@@ -35,7 +36,7 @@ fn the_table_is_published_and_outlives_the_agent_and_its_state_file() {
                 .unwrap_err()
                 .to_string();
             assert!(!second.is_empty(), "one agent per instance");
-            let agent = Agent::start(&file, config, Box::new(proxy)).unwrap();
+            let agent = Agent::start(&file, config, Box::new(proxy), Services::default()).unwrap();
             let mut status = agent.status();
             let (controls, receiver) = mpsc::channel(1);
             let task = tokio::task::spawn_local(agent.run(receiver));

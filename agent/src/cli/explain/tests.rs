@@ -45,6 +45,7 @@ fn status(decision: &Decision) -> PoolStatus {
             origin: if member.elastic { "plan" } else { "config" }.into(),
             held: false,
             calls: member.calls,
+            calls_here: member.calls,
             capacity_calls: member.capacity,
             weight: 100,
             priority: 0,

@@ -11,13 +11,6 @@ const LEAST_TTL_S: f64 = 3.0;
 const MOST_TTL_S: f64 = 300.0;
 
 /// Checks a `[lease]` section.
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "called as soon as the agent's file has the section"
-    )
-)]
 pub(super) fn check_lease(lease: &LeaseConfig) -> Checked {
     let at = At(&["lease"]);
     at.need(

@@ -6,7 +6,7 @@ use super::{At, Checked, NAME_RULE};
 use crate::config::{LocalConfig, PoolConfig};
 
 /// Leaves room for `-` and a number in the names of members.
-const MAX_LOCAL_POOL_NAME_BYTES: usize = 48;
+pub(super) const MAX_LOCAL_POOL_NAME_BYTES: usize = 48;
 
 pub(super) fn check_local(name: &str, max: usize, local: &LocalConfig) -> Checked {
     At(&["pools"]).need(

@@ -41,8 +41,13 @@ pub(super) fn check_stack(config: &Config, name: &str, stack: &StackConfig) -> C
         let known = config.pools.get(pool);
         at.need(
             pool,
-            known.is_some_and(PoolConfig::has_actuator),
-            format!("there is no pool {pool} that can make members; write a [pools.{pool}] section with a `local` section"),
+            known.is_some_and(|known| known.has_actuator() != stack.heat.is_some()),
+            match (known, &stack.heat) {
+                (Some(_), Some(_)) => {
+                    "the stack's `heat` section makes all its machines; a pool in it has none of its own".into()
+                }
+                _ => format!("there is no pool {pool} that can make members; write a [pools.{pool}] section with a `local` or `heat` section"),
+            },
         )?;
         let other = config.stack_of(pool).map(|(other, _)| other.as_str());
         at.need(

@@ -98,7 +98,7 @@ impl PoolMetrics {
         }
         self.set_decided(name, pool);
         let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        self.calls.get_or_create(&label).set(gauge(pool.calls));
+        self.calls.get_or_create(&label).set(gauge(pool.calls_here));
         let capacity = gauge(pool.capacity_calls);
         self.capacity.get_or_create(&label).set(capacity);
         self.started.get_or_create(&label).inc_by(pool.started);
@@ -123,7 +123,7 @@ impl PoolMetrics {
                 pool: name.into(),
                 member: member.clone(),
             };
-            if let Some(calls) = status.calls {
+            if let Some(calls) = status.calls_here {
                 self.member_calls.get_or_create(&label).set(calls.into());
             }
             self.member_failures

@@ -69,6 +69,7 @@ fn status(name: &str, calls: u32) -> Status {
         origin: "plan".into(),
         held: false,
         calls: Some(calls),
+        calls_here: Some(calls),
         capacity_calls: 20,
         weight: 100,
         priority: 0,
@@ -79,6 +80,7 @@ fn status(name: &str, calls: u32) -> Status {
     };
     let pool = PoolStatus {
         calls: calls.into(),
+        calls_here: calls.into(),
         capacity_calls: 40,
         started: 100,
         refused: 7,

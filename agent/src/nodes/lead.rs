@@ -1,0 +1,262 @@
+//! Lead: the task that holds, or waits for, the lease of the deciding node, beside the control loop.
+//!
+//! The holder stores the state of the pools; the others load it. It decides nothing about pools, and
+//! never lets the loop wait: what is known stands in [`Standing`], what shall be stored is handed over.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::lease::{Lease, LeaseError, Role, Shared};
+
+/// Between two looks at what the leader stored.
+const LOAD_EVERY: Duration = Duration::from_secs(1);
+/// How long giving the lease back may take when the agent ends.
+const RESIGN_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Pools (and stacks) by key, each as it is stored.
+pub type Values = BTreeMap<String, Vec<u8>>;
+
+/// Where this node stands.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// Whether it leads, if that is known. What it may do with that ends at `until`.
+    pub leads: bool,
+    /// The node that leads, if it is another and known.
+    pub leader: Option<String>,
+    /// Until when this node may act as the leader.
+    pub until: Option<Instant>,
+    /// Counts how often this node came to lead: what an earlier term handed over is void.
+    pub term: u64,
+    /// What was stored last, as far as it was loaded.
+    pub shared: Option<Arc<Shared>>,
+    /// What was handed over last and is stored: its sequence and the revision of it.
+    pub stored: (u64, u64),
+    /// Why the lease cannot be reached, if so.
+    pub problem: Option<String>,
+}
+
+/// What the leader wants stored.
+#[derive(Debug, Clone, Default)]
+pub struct Handed {
+    /// The term in which it was made.
+    pub term: u64,
+    /// Counts what was handed over.
+    pub sequence: u64,
+    /// Everything that shall be there.
+    pub values: Arc<Values>,
+}
+
+/// The control loop's end of it.
+#[derive(Debug)]
+pub struct Lead {
+    standing: watch::Receiver<Standing>,
+    handed: watch::Sender<Handed>,
+    able: watch::Sender<bool>,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Lead {
+    /// Starts the task.
+    pub fn start(lease: Lease, keep_every: Duration) -> Lead {
+        let (standing_sender, standing) = watch::channel(Standing::default());
+        let (handed, handed_receiver) = watch::channel(Handed::default());
+        let (able, able_receiver) = watch::channel(false);
+        let work = Work {
+            lease,
+            standing: standing_sender,
+            handed: handed_receiver,
+            able: able_receiver,
+            stored: Values::new(),
+            kept: None,
+            keep_every,
+        };
+        Lead {
+            standing,
+            handed,
+            able,
+            task: Some(tokio::spawn(work.run())),
+        }
+    }
+
+    /// What is known now.
+    pub fn standing(&self) -> Standing {
+        self.standing.borrow().clone()
+    }
+
+    /// Waits until more is known.
+    pub async fn changed(&mut self) {
+        if self.standing.changed().await.is_err() {
+            // The task ended; nobody will ever know more.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Hands over what shall be stored.
+    pub fn hand(&self, handed: Handed) {
+        self.handed.send_replace(handed);
+    }
+
+    /// Says whether this node can lead at all: one whose Kamailio is away sees too little.
+    pub fn set_able(&self, able: bool) {
+        self.able
+            .send_if_modified(|known| std::mem::replace(known, able) != able);
+    }
+
+    /// Gives the lease back, so that another node need not wait for its end.
+    pub async fn end(self) {
+        let Lead {
+            handed, able, task, ..
+        } = self;
+        drop((handed, able));
+        if let Some(task) = task {
+            let _ = timeout(RESIGN_PATIENCE, task).await;
+        }
+    }
+}
+
+/// The task.
+struct Work {
+    lease: Lease,
+    standing: watch::Sender<Standing>,
+    handed: watch::Receiver<Handed>,
+    able: watch::Receiver<bool>,
+    /// What this leader stored.
+    stored: Values,
+    /// When the lease was asked for last.
+    kept: Option<Instant>,
+    keep_every: Duration,
+}
+
+impl Work {
+    async fn run(mut self) {
+        let mut tick = interval(LOAD_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                changed = self.handed.changed() => if changed.is_err() { break },
+                changed = self.able.changed() => if changed.is_err() { break },
+            }
+            let worked = self.work().await;
+            let problem = worked.err().map(|error| error.to_string());
+            self.standing.send_if_modified(|standing| {
+                standing.until = self.lease.leads_until();
+                let lost =
+                    standing.leads && standing.until.is_none_or(|until| until <= Instant::now());
+                if lost {
+                    standing.leads = false;
+                }
+                let news = lost || standing.problem != problem;
+                standing.problem = problem;
+                news
+            });
+        }
+        self.lease.resign().await;
+    }
+
+    async fn work(&mut self) -> Result<(), LeaseError> {
+        if !*self.able.borrow() {
+            if self.standing.borrow().leads {
+                self.lease.resign().await;
+                self.follow(None);
+            }
+        } else if self
+            .kept
+            .is_none_or(|kept| kept.elapsed() >= self.keep_every)
+        {
+            self.kept = Some(Instant::now());
+            match self.lease.keep().await? {
+                Role::Leader => self.lead().await?,
+                Role::Follower { leader } => self.follow(leader),
+            }
+        }
+        if self.standing.borrow().leads {
+            self.store().await
+        } else {
+            self.load().await
+        }
+    }
+
+    /// The first moment of a term: what the last leader stored is what this one goes on with.
+    async fn lead(&mut self) -> Result<(), LeaseError> {
+        if self.standing.borrow().leads {
+            return Ok(());
+        }
+        let loaded = self.lease.load(0).await?;
+        self.stored = loaded
+            .as_ref()
+            .map(|shared| shared.values.clone())
+            .unwrap_or_default();
+        self.standing.send_modify(|standing| {
+            standing.leads = true;
+            standing.leader = None;
+            standing.term += 1;
+            standing.until = self.lease.leads_until();
+            standing.stored.1 = loaded.as_ref().map_or(0, |shared| shared.revision);
+            standing.shared = loaded.map(Arc::new);
+        });
+        Ok(())
+    }
+
+    fn follow(&mut self, leader: Option<String>) {
+        self.standing.send_if_modified(|standing| {
+            let news = standing.leads || standing.leader != leader;
+            standing.leads = false;
+            standing.leader = leader;
+            standing.until = None;
+            news
+        });
+    }
+
+    async fn load(&mut self) -> Result<(), LeaseError> {
+        let known = self
+            .standing
+            .borrow()
+            .shared
+            .as_ref()
+            .map_or(0, |shared| shared.revision);
+        if let Some(shared) = self.lease.load(known).await? {
+            self.standing
+                .send_modify(|standing| standing.shared = Some(Arc::new(shared)));
+        }
+        Ok(())
+    }
+
+    /// Stores what is other than before, in one step.
+    async fn store(&mut self) -> Result<(), LeaseError> {
+        let handed = self.handed.borrow().clone();
+        let (term, sequence) = {
+            let standing = self.standing.borrow();
+            (standing.term, standing.stored.0)
+        };
+        if handed.term != term || handed.sequence <= sequence {
+            return Ok(());
+        }
+        let mut changes: BTreeMap<String, Option<Vec<u8>>> = BTreeMap::new();
+        for (key, value) in handed.values.iter() {
+            if self.stored.get(key) != Some(value) {
+                changes.insert(key.clone(), Some(value.clone()));
+            }
+        }
+        for key in self
+            .stored
+            .keys()
+            .filter(|key| !handed.values.contains_key(*key))
+        {
+            changes.insert(key.clone(), None);
+        }
+        let revision = match changes.is_empty() {
+            true => self.standing.borrow().stored.1,
+            false => self.lease.store(changes).await?,
+        };
+        self.stored = handed.values.as_ref().clone();
+        self.standing
+            .send_modify(|standing| standing.stored = (handed.sequence, revision));
+        Ok(())
+    }
+}

@@ -1,0 +1,156 @@
+//! Survey: the task that asks for signals which somebody else measures: agents on the members' hosts,
+//! Prometheus, or Gnocchi. The loop says what it wants to know, and takes what came.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::signals::{SignalError, Wanted, ask, from_nodes};
+use super::watch::Source;
+use crate::cloud::Cloud;
+use crate::config::{Config, SignalSource};
+use crate::journal::now_s;
+use crate::plan::{Signal, SignalKind};
+use crate::prometheus::Prometheus;
+
+/// Between two questions about the same signal. Those who measure do so every 15 s at most.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+/// Answers that the loop has not taken; more are not kept, as newer ones follow.
+const MOST_ANSWERS: usize = 1024;
+
+/// What the loop wants to know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    /// The pool; of a stack the pool in it.
+    pub pool: String,
+    /// What is scaled by it: the pool or its stack.
+    pub subject: String,
+    /// Which signal.
+    pub kind: SignalKind,
+    /// As [`Signal::of`].
+    pub of: Option<String>,
+    /// Who measures it.
+    pub source: SignalSource,
+    /// Older than this it is of no use.
+    pub max_age_s: f64,
+    /// The members that count, by the names of their nodes.
+    pub members: BTreeSet<String>,
+}
+
+/// What came of a question.
+#[derive(Debug)]
+pub struct Finding {
+    /// The question.
+    pub question: Question,
+    /// The signal, with its age at that moment; why there is none.
+    pub signal: Result<Option<Signal>, String>,
+    /// When it was asked, in unix seconds.
+    pub at_s: f64,
+}
+
+/// The control loop's end of it.
+#[derive(Debug)]
+pub struct Survey {
+    questions: watch::Sender<Vec<Question>>,
+    findings: mpsc::Receiver<Finding>,
+}
+
+impl Survey {
+    /// Starts the task, if the configuration has a signal to ask for.
+    pub fn start(
+        config: &Config,
+        source: Option<Arc<dyn Source>>,
+        prometheus: Option<Arc<Prometheus>>,
+        cloud: Option<Arc<dyn Cloud>>,
+    ) -> Option<Survey> {
+        let of_pools = config.pools.values().flat_map(|pool| &pool.signals);
+        let of_stacks = config.stacks.values().flat_map(|stack| &stack.signals);
+        let mut signals = of_pools.chain(of_stacks);
+        signals.find(|signal| signal.from != SignalSource::Pushed)?;
+        let (questions, asked) = watch::channel(Vec::new());
+        let (answers, findings) = mpsc::channel(MOST_ANSWERS);
+        let asker = Asker {
+            source,
+            prometheus,
+            cloud,
+        };
+        tokio::spawn(asker.run(asked, answers));
+        Some(Survey {
+            questions,
+            findings,
+        })
+    }
+
+    /// Says what shall be asked from now on.
+    pub fn want(&self, questions: Vec<Question>) {
+        self.questions.send_if_modified(|known| {
+            let changed = *known != questions;
+            *known = questions;
+            changed
+        });
+    }
+
+    /// What came since it was asked last.
+    pub fn found(&mut self) -> Vec<Finding> {
+        let mut found = Vec::new();
+        while let Ok(finding) = self.findings.try_recv() {
+            found.push(finding);
+        }
+        found
+    }
+}
+
+#[derive(Debug)]
+struct Asker {
+    source: Option<Arc<dyn Source>>,
+    prometheus: Option<Arc<Prometheus>>,
+    cloud: Option<Arc<dyn Cloud>>,
+}
+
+impl Asker {
+    async fn run(self, questions: watch::Receiver<Vec<Question>>, answers: mpsc::Sender<Finding>) {
+        let mut tick = interval(ASK_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        while !answers.is_closed() {
+            tick.tick().await;
+            let questions = questions.borrow().clone();
+            for question in questions {
+                let at_s = now_s();
+                let signal = self.ask(&question, at_s).await;
+                let finding = Finding {
+                    signal: signal.map_err(|error| error.to_string()),
+                    question,
+                    at_s,
+                };
+                // A full queue means that the loop hangs; newer findings follow.
+                let _ = answers.try_send(finding);
+            }
+        }
+    }
+
+    async fn ask(&self, question: &Question, now_s: f64) -> Result<Option<Signal>, SignalError> {
+        let wanted = Wanted {
+            pool: &question.pool,
+            kind: question.kind,
+            of: question.of.as_deref(),
+            max_age_s: question.max_age_s,
+        };
+        if question.source != SignalSource::Nodes {
+            let prometheus = self.prometheus.as_deref();
+            let cloud = self.cloud.as_deref();
+            return ask(wanted, &question.source, prometheus, cloud, now_s).await;
+        }
+        let source = self.source.as_ref().ok_or_else(|| {
+            SignalError::Unfit(
+                "there is neither [gnocchi] nor [prometheus] to read nodes from".into(),
+            )
+        })?;
+        let names: Vec<String> = question.members.iter().cloned().collect();
+        let reports = source.read(&names).await.map_err(SignalError::Unfit)?;
+        let counts = |name: &str| question.members.contains(name);
+        Ok(from_nodes(wanted, &reports, counts, now_s))
+    }
+}

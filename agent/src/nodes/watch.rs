@@ -1,0 +1,98 @@
+//! Watch: where reports go, and the task that reads those of the other nodes, beside the control loop.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{NodeReport, Nodes};
+use crate::journal::now_s;
+
+/// Between two readings; a node reports once a second.
+const READ_EVERY: Duration = Duration::from_secs(1);
+
+/// Where the reports of nodes are read.
+#[async_trait]
+pub trait Source: Send + Sync + Debug {
+    /// The last report of each of these nodes that ever reported, in a number of requests that does
+    /// not grow with the pools.
+    ///
+    /// # Errors
+    /// In words, with the remedy.
+    async fn read(&self, nodes: &[String]) -> Result<Vec<NodeReport>, String>;
+}
+
+/// Where this node's own reports go.
+pub trait Sink: Send + Sync + Debug {
+    /// Takes a report; never waits, and never keeps more than its bound.
+    fn push(&self, report: &NodeReport);
+    /// Why nothing arrives there, if so.
+    fn problem(&self) -> Option<String>;
+}
+
+/// What the task knows.
+#[derive(Debug, Clone)]
+pub struct Watched {
+    /// What the nodes reported last.
+    pub nodes: Arc<Nodes>,
+    /// Why that could not be read lately, if so.
+    pub problem: Option<String>,
+}
+
+/// The control loop's end of it.
+#[derive(Debug)]
+pub struct Watch {
+    watched: watch::Receiver<Watched>,
+    wanted: watch::Sender<bool>,
+}
+
+impl Watch {
+    /// Starts the task; it reads nothing before it is wanted.
+    pub fn start(source: Arc<dyn Source>, expected: Vec<String>, nodes: Nodes) -> Watch {
+        let (sender, watched) = watch::channel(Watched {
+            nodes: Arc::new(nodes),
+            problem: None,
+        });
+        let (wanted, receiver) = watch::channel(false);
+        tokio::spawn(run(source, expected, sender, receiver));
+        Watch { watched, wanted }
+    }
+
+    /// What is known now.
+    pub fn watched(&self) -> Watched {
+        self.watched.borrow().clone()
+    }
+
+    /// Only who decides needs to know.
+    pub fn set_wanted(&self, wanted: bool) {
+        self.wanted
+            .send_if_modified(|known| std::mem::replace(known, wanted) != wanted);
+    }
+}
+
+async fn run(
+    source: Arc<dyn Source>,
+    expected: Vec<String>,
+    sender: watch::Sender<Watched>,
+    mut wanted: watch::Receiver<bool>,
+) {
+    let mut tick = interval(READ_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    // Ends with the loop, which holds the other end.
+    while wanted.wait_for(|wanted| *wanted).await.is_ok() {
+        tick.tick().await;
+        match source.read(&expected).await {
+            Ok(reports) => sender.send_modify(|watched| {
+                let nodes = Arc::make_mut(&mut watched.nodes);
+                for report in &reports {
+                    nodes.hear(report, now_s());
+                }
+                watched.problem = None;
+            }),
+            Err(problem) => sender.send_modify(|watched| watched.problem = Some(problem)),
+        }
+    }
+}
