@@ -1,9 +1,10 @@
 //! The command line `kamscale`: asks the agent and prints the answer.
 //!
-//! It holds no state and decides nothing; all but `check` and `simulate` goes through the agent's API.
+//! It holds no state and decides nothing; all but `check`, `cloud` and `simulate` goes through the agent's API.
 
 mod causes;
 mod client;
+mod cloud;
 mod explain;
 mod plans;
 mod pools;
@@ -82,6 +83,9 @@ enum Command {
     },
     /// Compare policies in a simulation; needs no agent
     Simulate(Box<simulate::SimulateArguments>),
+    /// Prepare or try OpenStack; needs no agent
+    #[command(subcommand)]
+    Cloud(cloud::CloudCommand),
     /// Check a configuration and say what it means
     Check {
         /// The file
@@ -174,6 +178,7 @@ pub async fn run(cli: Cli) -> Result<String, Failure> {
     let client = Client::new(&cli.socket);
     let (value, text) = match cli.command {
         Command::Check { config } => check(&config)?,
+        Command::Cloud(command) => cloud::cloud(command).await?,
         Command::Simulate(arguments) => simulate::simulate(&arguments)?,
         Command::Status => {
             let value = client.get("/api/v1/status").await?;

@@ -1,5 +1,6 @@
 //! Tests of the configuration: what is refused, and how the error reads.
 
+mod openstack;
 mod sources;
 mod stacks;
 
@@ -110,11 +111,6 @@ fn rules_between_values_name_key_line_and_remedy() {
             "[pools",
             "[agent]\nlisten = \"0.0.0.0:80\"\n[pools",
             "agent.toml:3: agent.listen: \"0.0.",
-        ),
-        (
-            "[pools",
-            "[agent]\ndecide = \"aodh\"\n[pools",
-            "agent.toml:3: agent.decide: \"aodh\" is",
         ),
     ];
     for (from, to, expected) in cases {
@@ -275,6 +271,8 @@ fn the_example_is_valid_and_names_every_key() {
         "stacks.x",
         "pools.x.member",
         "pools.x.local",
+        "pools.x.heat",
+        "nodes",
         "pools.x.members.0",
         "pools.x.signals.0",
         "pools.x.floors.0",

@@ -68,18 +68,16 @@ impl Seen {
         }
     }
 
-    /// The nodes that are silent, if any, in words.
+    /// The nodes that do not report at all, if any, in words.
     pub fn silent(&self) -> Option<String> {
         let (nodes, now_s) = self.elsewhere.as_ref()?;
-        let silent = nodes.silent(*now_s);
-        let silent: Vec<String> = silent
-            .into_iter()
-            .map(|(node, age_s)| match age_s {
-                Some(age_s) => format!("node {node} has not reported for {age_s:.0} s"),
-                None => format!("node {node} has never reported"),
-            })
-            .collect();
-        (!silent.is_empty()).then(|| silent.join(", "))
+        in_words(nodes.silent(*now_s))
+    }
+
+    /// The nodes that do not say what calls they have in a pool, if any, in words.
+    pub fn silent_about(&self, pool: &str) -> Option<String> {
+        let (nodes, now_s) = self.elsewhere.as_ref()?;
+        in_words(nodes.silent_about(pool, *now_s))
     }
 
     /// What was seen of a member.
@@ -121,6 +119,15 @@ impl Seen {
         let snapshot = self.snapshot.as_ref().filter(|_| self.problem.is_none());
         snapshot.map(|snapshot| snapshot.boot_id)
     }
+}
+
+fn in_words(silent: Vec<(String, Option<f64>)>) -> Option<String> {
+    let words = silent.into_iter().map(|(node, age_s)| match age_s {
+        Some(age_s) => format!("node {node} has not reported for {age_s:.0} s"),
+        None => format!("node {node} has never reported"),
+    });
+    let words: Vec<String> = words.collect();
+    (!words.is_empty()).then(|| words.join(", "))
 }
 
 /// A problem without its figures: the same problem on the next round is no news.
@@ -209,11 +216,16 @@ pub fn observe(
             age_s: age_s(member, now_s),
         })
     });
-    assemble(members.collect(), seen, around)
+    assemble(members.collect(), seen, seen.silent_about(pool), around)
 }
 
-fn assemble(members: Vec<MemberView>, seen: &Seen, around: Around) -> Observation {
-    let quality = match (&seen.problem, seen.silent()) {
+fn assemble(
+    members: Vec<MemberView>,
+    seen: &Seen,
+    silent: Option<String>,
+    around: Around,
+) -> Observation {
+    let quality = match (&seen.problem, silent) {
         (Some(problem), _) => Quality::Missing(problem.clone()),
         (None, Some(silent)) => Quality::Partial(silent),
         (None, None) => Quality::Good,

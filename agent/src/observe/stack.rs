@@ -94,7 +94,8 @@ pub fn observe_stack(
     let views = units
         .into_iter()
         .filter_map(|(name, unit)| Some(MemberView { name, ..unit.view? }));
-    assemble(views.collect(), seen, around)
+    let silent = config.pools.keys().find_map(|pool| seen.silent_about(pool));
+    assemble(views.collect(), seen, silent, around)
 }
 
 /// What no stack brought carries none of the stack's load: it only goes when an operator says so.
