@@ -10,7 +10,7 @@ TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 # No progress bars where nobody watches.
 export CARGO_TERM_PROGRESS_WHEN ?= $(shell [ -t 1 ] && echo auto || echo never)
 
-.PHONY: help setup build demo test check bench bench-plan openstack-up openstack-down clean
+.PHONY: help setup build demo test check bench bench-plan openstack openstack-up openstack-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -46,6 +46,10 @@ bench: ## measure ours and the stock way in the same Kamailio, and print the fig
 bench-plan: ## play every scenario of the simulator with our plan and its rivals (SEEDS=2: a quick look; SEEDS="10 101": other days)
 	@scripts/setup.sh plan
 	cargo run --release -p kamscale-tests --bin bench-plan -- $(SEEDS)
+
+openstack: ## the whole loop with real Keystone, Heat, Gnocchi and Aodh: scenarios, faults, figures (SHORT=1: in 15 minutes)
+	@$(MAKE) build
+	@scripts/openstack.sh $(if $(SHORT),--short)
 
 openstack-up: ## start real Keystone, Heat, Gnocchi and Aodh on loopback (OPENSTACK="--nova --with etcd": more of it)
 	@scripts/setup.sh openstack $(if $(findstring --nova,$(OPENSTACK)),nova)

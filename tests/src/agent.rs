@@ -18,6 +18,8 @@ pub struct AgentSetup<'a> {
     instance: String,
     interval_s: f64,
     pools: String,
+    environment: Vec<(String, String)>,
+    also_listen: Option<String>,
 }
 
 impl<'a> AgentSetup<'a> {
@@ -29,6 +31,8 @@ impl<'a> AgentSetup<'a> {
             instance: "default".into(),
             interval_s: 0.2,
             pools: pools.into(),
+            environment: Vec::new(),
+            also_listen: None,
         }
     }
 
@@ -46,6 +50,20 @@ impl<'a> AgentSetup<'a> {
         self
     }
 
+    /// With a variable in its environment.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Serves HTTP at this loopback address, too, as `127.0.0.1:9130`.
+    #[must_use]
+    pub fn also_listen(mut self, address: &str) -> Self {
+        self.also_listen = Some(address.into());
+        self
+    }
+
     fn file(&self, suffix: &str) -> PathBuf {
         self.run.file(&format!("agent-{}.{suffix}", self.instance))
     }
@@ -53,9 +71,11 @@ impl<'a> AgentSetup<'a> {
     fn write_config(&self) -> PathBuf {
         let path = self.file("toml");
         let (state, audit, socket) = (self.file("state"), self.file("audit"), self.file("sock"));
+        let also = self.also_listen.as_ref();
+        let also = also.map_or(String::new(), |address| format!(", \"{address}\""));
         let text = format!(
             "[agent]\ninstance = \"{}\"\nshm_dir = \"{}\"\nstate_file = \"{}\"\n\
-             audit_file = \"{}\"\nlisten = \"unix:{}\"\ninterval_s = {:?}\n\n{}",
+             audit_file = \"{}\"\nlisten = [\"unix:{}\"{also}]\ninterval_s = {:?}\n\n{}",
             self.instance,
             self.run.shm_dir().display(),
             state.display(),
@@ -73,6 +93,7 @@ impl<'a> AgentSetup<'a> {
         command.arg("--config").arg(self.write_config());
         // What it makes finds its files here.
         command.current_dir(self.run.path());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         Process::spawn(self.run, &format!("agent-{}", self.instance), &mut command)
     }
 

@@ -1,0 +1,190 @@
+//! What the agent costs, and how fast Aodh is as it is installed. These measure; they promise little.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use kamscale_tests::report::{Figure, rounded};
+use kamscale_tests::{Kamailio, RunDir, repository, wait_until};
+
+use super::aodh_decides::{POOL, USER, bed};
+use super::turn::{now_s, rise};
+use crate::bed::Made;
+use crate::node::{Node, PATIENCE};
+use crate::policy;
+use crate::stage::Scene;
+
+/// How long requests and processor time are counted.
+const MEASURED: Duration = Duration::from_secs(30);
+/// Groups in Heat at which 100 pools look.
+const GROUPS: usize = 10;
+/// As many features as one instance may have, and members near its limit.
+const FEATURES: usize = 64;
+const POOLS: usize = 1000;
+const MEMBERS_PER_POOL: usize = 10;
+/// Clock ticks of /proc/PID/stat.
+const TICKS_PER_S: f64 = 100.0;
+
+/// Requests that an agent with nothing to do makes of the cloud.
+pub(crate) fn requests(scene: &Scene<'_>) {
+    let sizes: &[usize] = if scene.stage.full {
+        &[1, 10, 100]
+    } else {
+        &[1, 10]
+    };
+    let groups = GROUPS.min(sizes.iter().copied().max().unwrap_or(1));
+    for number in 0..groups {
+        scene.resource_group(&group(number), 1);
+    }
+    for size in sizes {
+        let pools = (0..*size).map(|number| {
+            let stack = scene.stack(&group(number % groups));
+            // As configured by default, not as the other scenarios need it.
+            let heat = format!("actuator = \"heat_resource_group\"\nstack = \"{stack}\"\n");
+            policy::pool(&format!("p{number}"), "mode = \"advise\"", &heat)
+        });
+        let toml = policy::cloud() + &pools.collect::<String>();
+        let mut node = Node::start(&scene.run, scene.agent(&scene.run, &toml).interval_s(1.0));
+        for number in 0..*size {
+            let one = |m: &std::collections::BTreeMap<_, _>| m.len() == 1;
+            node.await_members(&format!("p{number}"), "its member is known", one);
+        }
+        let (before, began) = (asked(&scene.run), Instant::now());
+        std::thread::sleep(MEASURED);
+        let rate = (asked(&scene.run) - before) / began.elapsed().as_secs_f64();
+        let figure = Figure::new(
+            &format!("api.requests_per_s.{size}_pools"),
+            rounded(rate),
+            "1/s",
+        );
+        scene.stage.tally.figure(figure.how(format!(
+            "requests of an agent at rest to all services of the cloud, {size} pools on {} groups",
+            groups.min(*size)
+        )));
+        node.agent.stop();
+        node.kamailio.stop();
+        let _ = std::fs::remove_file(scene.run.file("agent-default.state"));
+    }
+    scene.heat().delete_all(&scene.prefix);
+}
+
+fn group(number: usize) -> String {
+    format!("group-{number}")
+}
+
+/// What the agent counted of its requests to the cloud.
+#[track_caller]
+fn asked(run: &RunDir) -> f64 {
+    let text = metrics(run);
+    let lines = text
+        .lines()
+        .filter(|l| l.starts_with("kamscale_cloud_request"));
+    let counts = lines.filter(|l| l.contains("_total") || l.contains("_count"));
+    let counts = counts.filter(|l| !l.contains("errors") && !l.contains("seconds_total"));
+    counts
+        .filter_map(|l| l.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum()
+}
+
+/// The agent's `/metrics`.
+#[track_caller]
+fn metrics(run: &RunDir) -> String {
+    let socket = run.file("agent-default.sock");
+    let asked = UnixStream::connect(&socket).and_then(|mut stream| {
+        stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: agent\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    });
+    asked.unwrap_or_else(|e| panic!("{}: {e}", socket.display()))
+}
+
+/// Processor time and memory of an agent with very many members, which it publishes to Gnocchi each second.
+pub(crate) fn many_members(scene: &Scene<'_>) {
+    let kamailio = Kamailio::with_text(&scene.run, &many_features()).start();
+    let mut toml = policy::cloud() + "[gnocchi]\n\n";
+    for pool in 0..POOLS {
+        toml += &format!(
+            "[pools.p{pool}]\nfeature = \"f{}\"\nmode = \"paused\"\n",
+            pool % FEATURES
+        );
+        for member in 0..MEMBERS_PER_POOL {
+            toml += &format!(
+                "[[pools.p{pool}.members]]\nname = \"p{pool}-{member}\"\nuri = \"sip:127.0.0.1:{}\"\n",
+                10_000 + pool * MEMBERS_PER_POOL + member
+            );
+        }
+    }
+    let mut agent = scene.agent(&scene.run, &toml).interval_s(1.0).start();
+    wait_until("Kamailio has all members", PATIENCE, || {
+        let status = kamailio.try_rpc(&["kamscale.status"]).unwrap_or_default();
+        status
+            .first()
+            .is_some_and(|s| s["generation"].as_u64() > Some(0))
+    });
+    // What is made once (resources in Gnocchi) is no part of it.
+    std::thread::sleep(MEASURED);
+    let pid = agent.process().pid();
+    let (before, began) = (cpu_s(pid), Instant::now());
+    std::thread::sleep(MEASURED);
+    let share = (cpu_s(pid) - before) / began.elapsed().as_secs_f64();
+    let how = format!(
+        "{FEATURES} features (the limit of one instance), {POOLS} pools, {} members, one round and one batch \
+         to Gnocchi a second",
+        POOLS * MEMBERS_PER_POOL
+    );
+    let tally = &scene.stage.tally;
+    let figure = Figure::new("agent.cpu_share", rounded(share), "cores");
+    tally.figure(figure.target("<= 0.01", share <= 0.01).how(how.clone()));
+    let megabytes = rss_mb(pid);
+    let figure = Figure::new("agent.rss_mb", rounded(megabytes), "MB");
+    tally.figure(figure.target("<= 40", megabytes <= 40.0).how(how));
+    agent.stop();
+}
+
+/// The configuration that users start from, with as many features as there may be.
+fn many_features() -> String {
+    let path = repository().join("kamailio-cfg/minimal.cfg");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let declared = r#"modparam("kamscale", "feature", "queue")"#;
+    let own = text.matches(r#"modparam("kamscale", "feature""#).count();
+    let more =
+        (0..FEATURES - own).map(|n| format!("\nmodparam(\"kamscale\", \"feature\", \"f{n}\")"));
+    text.replace(declared, &format!("{declared}{}", more.collect::<String>()))
+}
+
+/// Processor time so far.
+fn cpu_s(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let rest = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = rest.split_whitespace().skip(11).take(2);
+    ticks.filter_map(|t| t.parse::<f64>().ok()).sum::<f64>() / TICKS_PER_S
+}
+
+/// Memory in use now.
+fn rss_mb(pid: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|l| l.trim().trim_end_matches(" kB").parse::<f64>().ok());
+    kib.unwrap_or(f64::NAN) * 1024.0 / 1e6
+}
+
+/// One turn with Aodh as it is installed: evaluated every 60 s, over periods of 60 s.
+pub(crate) fn stock_aodh(scene: &Scene<'_>) {
+    let again = |variables: &[(&str, &str)]| {
+        scene
+            .stage
+            .again(variables)
+            .unwrap_or_else(|e| panic!("{e}"));
+    };
+    again(&[("KAMSCALE_AODH_INTERVAL", "60")]);
+    let (mut bed, alarm) = bed(scene, 60);
+    let began_s = now_s();
+    let turn = rise(&mut bed, (POOL, USER), Duration::from_secs(400), |_| {
+        scene.alarmed_s(&alarm, began_s)
+    });
+    scene.stage.tally.stock_aodh(turn);
+    bed.hush();
+    bed.close(Made::AsFound);
+    again(&[]);
+}

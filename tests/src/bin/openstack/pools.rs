@@ -1,0 +1,83 @@
+//! Ready-made pools of the scenarios: the stack that an operator makes, and the agent's section for it.
+
+use serde_json::{Value, json};
+
+use crate::heat::{StackSpec, test_machine, test_registry, with};
+use crate::policy::{self, Actuator};
+use crate::stage::Scene;
+
+impl Scene<'_> {
+    /// A pool of one member, made as the operator's part demands; returns the agent's sections and how
+    /// many members the operator made.
+    #[track_caller]
+    pub(crate) fn pool(&self, name: &str, actuator: Actuator, more: &str) -> (String, usize) {
+        let stack = self.stack(name);
+        match actuator {
+            Actuator::ResourceGroup => {
+                self.resource_group(name, 1);
+                let heat = policy::heat(actuator, &stack, "");
+                (policy::pool(name, more, &heat), 1)
+            }
+            Actuator::AutoscalingGroup => {
+                self.autoscaling_group(name, 1);
+                let heat = policy::heat(actuator, &stack, "");
+                (policy::pool(name, more, &heat), 1)
+            }
+            Actuator::StackPerMember => {
+                let heat = policy::heat(actuator, &stack, &self.per_member(&json!({name: 1})));
+                (policy::pool(name, more, &heat), 0)
+            }
+        }
+    }
+
+    /// Lines of a `heat` section by which the agent makes stacks of the shipped template.
+    pub(crate) fn per_member(&self, machines: &Value) -> String {
+        let environment = json!({"resource_registry": test_registry()});
+        let environment = self.run.write("environment.json", environment.to_string());
+        let template = kamscale_tests::repository().join("heat/stack-per-member.yaml");
+        let parameters = with(test_machine(), &json!({"machines": machines}));
+        format!(
+            "template = \"{}\"\nenvironment = \"{}\"\nparameters = {}\n",
+            template.display(),
+            environment.display(),
+            inline(&parameters),
+        )
+    }
+
+    /// A resource group of the shipped template.
+    #[track_caller]
+    pub(crate) fn resource_group(&self, pool: &str, count: u32) {
+        self.heat().create(&StackSpec {
+            name: self.stack(pool),
+            template: "pool-resource-group.yaml",
+            environment: None,
+            parameters: with(test_machine(), &json!({"pool": pool, "count": count})),
+        });
+    }
+
+    /// An auto-scaling group of the shipped template, with the hook that holds deletions.
+    #[track_caller]
+    pub(crate) fn autoscaling_group(&self, pool: &str, count: u32) {
+        let size = json!({"pool": pool, "min": 1, "max": 4, "desired": count, "cooldown_s": 0,
+            "scale_out_cooldown_s": 0, "scale_in_cooldown_s": 0});
+        self.heat().create(&StackSpec {
+            name: self.stack(pool),
+            template: "pool-autoscaling-group.yaml",
+            environment: Some("pool-autoscaling-group.env.yaml"),
+            parameters: with(test_machine(), &size),
+        });
+    }
+}
+
+/// A TOML inline value.
+fn inline(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let fields = fields
+                .iter()
+                .map(|(key, value)| format!("{key} = {}", inline(value)));
+            format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
+}

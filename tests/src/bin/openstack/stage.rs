@@ -1,0 +1,213 @@
+//! What all scenarios share: the services, the two clouds' users, the plug-in's settings and book, and
+//! the sums. A [`Scene`] is one scenario's part of it: addresses, files and stack names of its own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use kamscale_tests::{AgentSetup, CloudMember, OpenStack, OpenStackOptions, RunDir};
+use serde_json::{Value, json};
+
+use crate::cloud::Cloud;
+use crate::heat::Heat;
+use crate::tally::Tally;
+
+/// Hosts of a run's /24 that the plug-in gives to members.
+const MEMBER_HOSTS: [u8; 2] = [101, 180];
+
+/// What the scenarios need beside the usual services.
+const ALSO: [&str; 2] = ["etcd", "prometheus"];
+
+/// Everything that is there once.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) services: OpenStack,
+    /// The plain user, as whom the agents act.
+    pub(crate) cloud: Cloud,
+    /// Who may also revoke tokens and read everything.
+    pub(crate) admin: Cloud,
+    pub(crate) tally: Tally,
+    /// What the plug-in reads before each create, by pattern of stack names.
+    settings: Mutex<BTreeMap<String, Value>>,
+    /// Also what takes minutes.
+    pub(crate) full: bool,
+}
+
+impl Stage {
+    /// Starts the services.
+    ///
+    /// # Errors
+    /// If they cannot be started.
+    pub(crate) fn up(full: bool) -> Result<Self, String> {
+        let options = OpenStackOptions {
+            with: ALSO.map(str::to_owned).to_vec(),
+            ..OpenStackOptions::default()
+        };
+        Ok(Self::new(OpenStack::up(&options)?, full))
+    }
+
+    fn new(services: OpenStack, full: bool) -> Self {
+        let dir = services.dir().to_path_buf();
+        Self {
+            services,
+            cloud: Cloud::new(&dir, "kamscale"),
+            admin: Cloud::new(&dir, "kamscale-admin"),
+            tally: Tally::default(),
+            settings: Mutex::default(),
+            full,
+        }
+    }
+
+    fn set(&self, pattern: &str, values: &Value) {
+        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = settings
+            .entry(pattern.to_owned())
+            .or_insert_with(|| json!({}));
+        for (key, value) in values.as_object().into_iter().flatten() {
+            entry[key] = value.clone();
+        }
+        self.services.set_members(&json!(*settings));
+    }
+
+    /// Starts the services with other settings; what reads them is started anew.
+    pub(crate) fn again(&self, variables: &[(&str, &str)]) -> Result<(), String> {
+        let variables = variables
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let options = OpenStackOptions {
+            variables: variables.collect(),
+            with: ALSO.map(str::to_owned).to_vec(),
+            ..OpenStackOptions::default()
+        };
+        OpenStack::up(&options).map(|_| ())
+    }
+
+    /// Starts a service again.
+    #[track_caller]
+    pub(crate) fn start(&self, service: &str) {
+        let started = self.services.start(service);
+        started.unwrap_or_else(|e| panic!("starting {service}: {e}"));
+    }
+
+    /// Stops a service.
+    #[track_caller]
+    pub(crate) fn stop(&self, service: &str) {
+        let stopped = self.services.stop(service);
+        stopped.unwrap_or_else(|e| panic!("stopping {service}: {e}"));
+    }
+
+    /// A value that up.sh noted, as `KAMSCALE_ETCD_PORT`.
+    #[track_caller]
+    pub(crate) fn endpoint(&self, name: &str) -> String {
+        let path = self.services.dir().join("endpoints.env");
+        let text = std::fs::read_to_string(&path)
+            .unwrap_or_else(|e| panic!("reading {}: {e}", path.display()));
+        let mut lines = text.lines().filter_map(|l| l.split_once('='));
+        let found = lines.find(|(is, _)| *is == name);
+        let found = found.unwrap_or_else(|| panic!("{}: no {name}", path.display()));
+        found.1.trim_matches('\'').to_owned()
+    }
+}
+
+/// One scenario's part.
+#[derive(Debug)]
+pub(crate) struct Scene<'a> {
+    pub(crate) stage: &'a Stage,
+    pub(crate) run: RunDir,
+    /// For a second node.
+    pub(crate) other: RunDir,
+    /// What the names of its stacks begin with.
+    pub(crate) prefix: String,
+}
+
+impl<'a> Scene<'a> {
+    /// The scene of one scenario; `number` tells it from the others of this program.
+    pub(crate) fn new(stage: &'a Stage, name: &str, number: usize) -> Self {
+        let run = RunDir::new(name);
+        let [first, last] = MEMBER_HOSTS.map(|host| run.address(host));
+        let scene = Self {
+            stage,
+            other: RunDir::new(name),
+            prefix: format!("k{}-{number:02}-", std::process::id()),
+            run,
+        };
+        scene.members(&json!({"address_range": format!("{first}-{last}")}));
+        scene
+    }
+
+    /// How the plug-in makes members from now on: `boot_s`, `fail`.
+    pub(crate) fn members(&self, settings: &Value) {
+        self.stage.set(&format!("{}*", self.prefix), settings);
+    }
+
+    /// A stack name of its own.
+    pub(crate) fn stack(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// Its members that were made and not deleted, by the plug-in's own book: neither Heat nor the agent
+    /// is asked.
+    pub(crate) fn made(&self) -> Vec<CloudMember> {
+        let mut members = self.stage.services.members();
+        members.retain(|m| m.stack.starts_with(&self.prefix));
+        members
+    }
+
+    /// How often the plug-in wrote `create`, `start`, `fail` or `delete` about them.
+    pub(crate) fn booked(&self, event: &str) -> usize {
+        let mut lines = self.stage.services.journal();
+        lines.retain(|line| {
+            let stack = line["stack"].as_str().unwrap_or_default();
+            line["event"] == event && stack.starts_with(&self.prefix)
+        });
+        lines.len()
+    }
+
+    /// Heat, asked as the plain user.
+    pub(crate) fn heat(&self) -> Heat<'a> {
+        Heat(&self.stage.cloud)
+    }
+
+    /// An agent of this cloud in a run.
+    pub(crate) fn agent<'r>(&self, run: &'r RunDir, toml: &str) -> AgentSetup<'r> {
+        let clouds = self.stage.services.clouds_file();
+        let secure = clouds.with_file_name("secure.yaml").display().to_string();
+        self.agent_with(run, toml, &clouds)
+            .environment("OS_CLIENT_SECURE_FILE", &secure)
+    }
+
+    /// An agent with other credentials.
+    pub(crate) fn agent_with<'r>(
+        &self,
+        run: &'r RunDir,
+        toml: &str,
+        clouds: &Path,
+    ) -> AgentSetup<'r> {
+        AgentSetup::new(run, toml)
+            .environment("OS_CLIENT_CONFIG_FILE", &clouds.display().to_string())
+            .interval_s(0.5)
+    }
+
+    /// Best effort, after a failure: what it made shall not stand in the way of the others.
+    fn sweep(&self) {
+        let heat = self.heat();
+        let end = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < end {
+            match heat.stacks(&self.prefix) {
+                Ok(left) if left.is_empty() => return,
+                Ok(left) => left.iter().for_each(|name| heat.delete_once(name)),
+                Err(_) => {}
+            }
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+}
+
+impl Drop for Scene<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.sweep();
+        }
+    }
+}
