@@ -22,6 +22,9 @@ use crate::config::CloudConfig;
 
 /// After a failure Keystone is left alone for so long: whoever asks meanwhile gets the same error.
 const AWAY: Duration = Duration::from_secs(1);
+/// A renewal may take so long; after one that failed the old token is used for a while.
+const RENEWAL: Duration = Duration::from_secs(2);
+const RENEWAL_AWAY: Duration = Duration::from_secs(20);
 /// After a refusal longer, as accounts are locked by repeated ones.
 const REFUSED: Duration = Duration::from_secs(30);
 /// So many redirects are followed, all within the service.
@@ -87,7 +90,7 @@ impl Keystone {
         let spared = held.failed.as_ref().filter(|(until, _)| now < *until);
         let error = match spared {
             Some((_, error)) => error.clone(),
-            None => match Session::begin(&self.client, &self.profile, &self.traffic).await {
+            None => match self.begin(usable.is_some()).await {
                 Ok(session) => {
                     let session = Arc::new(session);
                     held.session = Some(session.clone());
@@ -96,7 +99,8 @@ impl Keystone {
                 }
                 Err(error) => {
                     let pause = match error {
-                        NoSession::Away(_) => AWAY,
+                        NoSession::Away(_) if usable.is_none() => AWAY,
+                        NoSession::Away(_) => RENEWAL_AWAY,
                         NoSession::Refused(_) => REFUSED,
                     };
                     held.failed = Some((Instant::now() + pause, error.clone()));
@@ -106,6 +110,19 @@ impl Keystone {
         };
         // Before its time, the old one serves on.
         usable.ok_or(error)
+    }
+
+    /// Asks Keystone; for a renewal not long, as requests wait that could go by the old token.
+    async fn begin(&self, renewal: bool) -> Result<Session, NoSession> {
+        let session = Session::begin(&self.client, &self.profile, &self.traffic);
+        if !renewal {
+            return session.await;
+        }
+        let session = tokio::time::timeout(RENEWAL, session).await;
+        session.unwrap_or_else(|_| {
+            let place = &self.profile.auth_url;
+            Err(NoSession::Away(format!("Keystone at {place} hangs")))
+        })
     }
 
     async fn attempt(&self, request: &Request) -> Result<Answer, Failed> {
@@ -207,6 +224,12 @@ impl Keystone {
         let sent = self.client.delete(url).header("x-auth-token", token);
         let reply = exchange(sent.header("x-subject-token", token)).await;
         assert_eq!(reply.unwrap().status, 204);
+    }
+
+    /// Makes it time for another token.
+    pub(super) async fn age(&self) {
+        let mut held = self.held.lock().await;
+        held.session = held.session.take().map(|it| Arc::new(it.aged()));
     }
 }
 

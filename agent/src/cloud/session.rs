@@ -18,7 +18,7 @@ use super::{CloudError, Method, Service, Traffic};
 const MARGIN: Duration = Duration::from_secs(120);
 
 /// What Keystone gave.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Session {
     pub(super) token: Secret,
     expires: Instant,
@@ -55,7 +55,7 @@ struct Project {
     id: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct Entry {
     #[serde(rename = "type")]
     kind: String,
@@ -63,7 +63,7 @@ struct Entry {
     endpoints: Vec<Endpoint>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct Endpoint {
     interface: String,
     region: Option<String>,
@@ -115,6 +115,14 @@ impl Session {
     /// Whether it is time for the next.
     pub(super) fn is_old(&self, now: Instant) -> bool {
         now >= self.renew
+    }
+
+    #[cfg(test)]
+    pub(super) fn aged(&self) -> Session {
+        Session {
+            renew: Instant::now(),
+            ..self.clone()
+        }
     }
 
     /// The project that the token is for.

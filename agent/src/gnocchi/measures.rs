@@ -22,6 +22,8 @@ const BOOT_MASK: u64 = (1 << 52) - 1;
 pub(super) struct Before {
     at_s: Option<u64>,
     features: BTreeMap<String, FeatureReport>,
+    /// The members' numbers in the order of the report: the next report has mostly the same.
+    members: Vec<u32>,
 }
 
 /// The measures of a report; none if its second was told already.
@@ -43,12 +45,13 @@ pub(super) fn measures(
     writer.node(report);
     writer.pools(report, span_s);
     writer.features(report, &before.features);
-    writer.members(report);
-    if let Some(last_s) = last_s {
-        writer.gone_since(last_s);
+    let members = writer.members(report, &before.members);
+    if members != before.members {
+        writer.gone(&before.members);
     }
     let second = writer.second;
     before.at_s = Some(at_s);
+    before.members = members;
     before.features.clone_from(&report.features);
     Some(second)
 }
@@ -66,10 +69,18 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn see(&mut self, kind: Kind, pool: &str, name: &str) -> Place {
+        let number = self.registry.see(kind, pool, name, self.second.at_s);
+        self.place(number)
+    }
+
+    fn place(&mut self, number: u32) -> Place {
         let at_s = self.second.at_s;
-        let number = self.registry.see(kind, pool, name, at_s);
+        let first = self.registry.get_mut(number).map_or(0, |it| {
+            it.seen_s = at_s;
+            it.first
+        });
         Place {
-            first: self.registry.get(number).map_or(0, |it| it.first),
+            first,
             // Another resource in every second of the period.
             turn: (at_s + u64::from(number)).is_multiple_of(REFRESH_S),
         }
@@ -143,20 +154,38 @@ impl Writer<'_> {
         }
     }
 
-    fn members(&mut self, report: &NodeReport) {
+    /// Answers their numbers. Looked up by name is only who stands not where it stood before: that
+    /// is most of the cost with thousands of members.
+    fn members(&mut self, report: &NodeReport, before: &[u32]) -> Vec<u32> {
+        let mut numbers = Vec::with_capacity(report.members.len());
+        let mut next = 0;
         for ((pool, member), calls) in &report.members {
-            let place = self.see(Kind::Member, pool, member);
+            let at_s = self.second.at_s;
+            let ahead = before.iter().skip(next).take(2);
+            let found = ahead.enumerate().find(|(_, number)| {
+                let known = self.registry.get(**number);
+                known.is_some_and(|it| it.thing.is_member(pool, member))
+            });
+            let number = match found.map(|(skipped, number)| (skipped, *number)) {
+                Some((skipped, number)) => {
+                    next += skipped + 1;
+                    number
+                }
+                None => self.registry.see(Kind::Member, pool, member, at_s),
+            };
+            let place = self.place(number);
             self.gauge(&place, 0, f64::from(*calls));
+            numbers.push(number);
         }
+        numbers
     }
 
     /// A member that is gone carries nothing: without that its last value would stand for a while.
-    fn gone_since(&mut self, last_s: u64) {
-        let gone = self
-            .registry
-            .numbers(|it| it.thing.kind == Kind::Member && it.seen_s == last_s);
-        for number in gone {
-            if let Some(first) = self.registry.get(number).map(|it| it.first) {
+    fn gone(&mut self, before: &[u32]) {
+        let at_s = self.second.at_s;
+        for number in before {
+            let known = self.registry.get(*number);
+            if let Some(first) = known.filter(|it| it.seen_s != at_s).map(|it| it.first) {
                 self.second.add(first, 0.0);
             }
         }

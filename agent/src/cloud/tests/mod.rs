@@ -3,4 +3,5 @@
 mod faults;
 pub(crate) mod real;
 pub(crate) mod recorded;
+mod sessions;
 mod written;

@@ -3,7 +3,7 @@
 //! One origin is Keystone and every service. It keeps what it was asked.
 
 use std::fmt::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -98,6 +98,22 @@ impl Recorded {
             _ => None,
         })
     }
+}
+
+/// A server that gives tokens t0, t1, ... and otherwise does as told.
+pub(crate) async fn server(
+    life_s: u32,
+    script: impl Fn(&Asked, usize) -> Play + Send + Sync + 'static,
+) -> Recorded {
+    let url = Arc::new(OnceLock::new());
+    let own: Arc<OnceLock<String>> = url.clone();
+    let server = Recorded::start(move |asked, before| match asked.line.as_str() {
+        "POST /v3/auth/tokens" => token(own.get().unwrap(), &format!("t{before}"), life_s),
+        _ => script(asked, before),
+    })
+    .await;
+    url.set(server.url.clone()).unwrap();
+    server
 }
 
 /// Keystone's answer with a catalog at the same origin. The token names itself.

@@ -121,6 +121,33 @@ fn what_did_not_change_is_repeated_within_ten_seconds_and_what_is_gone_ends_at_z
 }
 
 #[test]
+fn members_that_come_and_go_in_the_middle_keep_their_series() {
+    let mut node = Node::default();
+    let rounds: [&[(&str, u32)]; 5] = [
+        &[("a", 1), ("c", 3), ("e", 5), ("g", 7)],
+        &[("a", 2), ("b", 9), ("c", 4), ("e", 6), ("g", 8)],
+        &[("c", 5), ("g", 9)],
+        &[("b", 1), ("c", 6), ("d", 2), ("e", 3), ("f", 4), ("g", 1)],
+        &[],
+    ];
+    for (second, members) in (1001..).zip(rounds) {
+        let told = node.tell(&report("a", second, 0, members));
+        for (name, calls) in members {
+            assert_eq!(
+                of(&told, CALLS, name),
+                Some(f64::from(*calls)),
+                "{name} in {second}"
+            );
+        }
+        let zeros = told
+            .iter()
+            .filter(|(key, value)| key.0 == CALLS && **value == 0.0);
+        let gone = [0, 0, 3, 0, 6];
+        assert_eq!(zeros.count(), gone[second as usize - 1001], "in {second}");
+    }
+}
+
+#[test]
 fn the_same_thing_has_the_same_id_after_a_restart_and_another_elsewhere() {
     let thing = Thing {
         kind: Kind::Member,
