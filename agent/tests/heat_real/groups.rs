@@ -139,7 +139,7 @@ async fn what_heat_deletes_is_held_until_it_is_let_go_and_what_others_make_is_fo
     let next = bed.agent(&config);
     next.know(members.clone());
     next.look().await.unwrap();
-    assert_eq!(next.held(), [held.clone()]);
+    assert_eq!(next.held(), std::slice::from_ref(&held));
     boot(&next, "a-9").await;
     let (_, handle) = members.iter().find(|(name, _)| *name == held).unwrap();
     next.delete(&order(&held), handle).await.unwrap();

@@ -6,6 +6,12 @@
 //! KAMSCALE_OPENSTACK_CLOUDS=$OS_CLIENT_CONFIG_FILE cargo test -p kamscale-agent --test heat_real
 //! ```
 
+#![allow(clippy::unwrap_used, reason = "tests may: a panic is their verdict")]
+#![allow(
+    clippy::tests_outside_test_module,
+    reason = "this whole crate is tests"
+)]
+
 mod bed;
 mod faults;
 mod groups;

@@ -51,6 +51,8 @@ pub(super) struct Work {
     pub(super) going_since: HashMap<String, Instant>,
     pub(super) strange_since: HashMap<String, Instant>,
     pub(super) obeyed_at: Option<Instant>,
+    /// How many members stayed at the last look.
+    pub(super) members: usize,
     pub(super) alarm: Option<String>,
 }
 
@@ -141,9 +143,8 @@ impl Group {
                 Ok(())
             }
             // It is being changed, or nobody knows: the next step looks, and sends what is missing.
-            Err(Failure::Request(error)) if error.is_conflict() && !error.is_quota() => Ok(()),
-            Err(Failure::Request(error @ CloudError::Unknown { .. })) => {
-                tracing::warn!("pool {}: {error}", self.pool);
+            Err(Failure::Request(error)) if is_passing(&error) => {
+                tracing::info!("pool {}: {error}", self.pool);
                 Ok(())
             }
             Err(Failure::Request(error)) => Err(self.trouble().change(error)),
@@ -158,9 +159,13 @@ impl Group {
                 continue;
             };
             for resource in &row.held {
-                let released = self.heat.release(nested, resource).await;
-                released.map_err(|error| self.trouble().member(&row.name, error))?;
+                match self.heat.release(nested, resource).await {
+                    Ok(()) => {}
+                    Err(error) if is_passing(&error) => continue,
+                    Err(error) => return Err(self.trouble().member(&row.name, error)),
+                }
             }
+            // Whether that was enough, the next look finds out.
             work.held.remove(&row.identity);
         }
         Ok(())
@@ -258,6 +263,12 @@ impl From<CloudError> for Failure {
     fn from(error: CloudError) -> Failure {
         Failure::Request(error)
     }
+}
+
+/// Whether the next step will look and ask again: it is being changed, or nobody knows.
+pub(super) fn is_passing(error: &CloudError) -> bool {
+    let is_unknown = matches!(error, CloudError::Unknown { .. });
+    is_unknown || error.is_conflict() && !error.is_quota()
 }
 
 /// Whether the same would be sent.

@@ -110,12 +110,17 @@ impl Ledger {
         self.pending.iter().find(|pending| pending.name == name)
     }
 
-    /// Takes an order back; whether Heat may have been asked for it. One that is not known here may
-    /// be of an earlier agent.
-    pub(super) fn withdraw(&mut self, name: &str) -> bool {
+    /// Takes an order off those that wait: nobody waits for it any more.
+    pub(super) fn withdraw(&mut self, name: &str) {
+        self.pending.retain(|pending| pending.name != name);
+    }
+
+    /// Takes an order back for good; whether Heat may have been asked for it. One that is not known
+    /// here may be of an earlier agent.
+    pub(super) fn cancel(&mut self, name: &str) -> bool {
         self.version += 1;
         let requested = self.waiting(name).is_none_or(|pending| pending.requested);
-        self.pending.retain(|pending| pending.name != name);
+        self.withdraw(name);
         if let Some(resource) = self.known.get_mut(name).filter(|of| of.is_none()) {
             // It waits for nothing any more; it is not to be counted as such.
             *resource = Some(String::new());
@@ -149,9 +154,13 @@ impl Ledger {
                 .is_none_or(|row| of.is_some_and(|id| *id != row.identity))
     }
 
+    /// Nobody waits any more for a member to leave.
+    pub(super) fn stop_leaving(&mut self, resource: &str) {
+        self.leaving.remove(resource);
+    }
+
     /// Forgets a member that is gone.
     pub(super) fn forget(&mut self, resource: &str) {
-        self.leaving.remove(resource);
         self.claims.retain(|_, of| of != resource);
     }
 
@@ -168,6 +177,8 @@ impl Ledger {
                 *identity = Some(row.identity.clone());
             }
         }
+        // Who is gone leaves no more.
+        self.leaving.retain(|name, _| view.row(name).is_some());
         self.view = Some((began, view));
         if !self.told {
             return;

@@ -16,6 +16,7 @@ mod stacks;
 mod tidy;
 mod trouble;
 mod units;
+mod until;
 mod view;
 mod wish;
 

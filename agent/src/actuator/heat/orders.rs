@@ -9,7 +9,9 @@ use tokio::time::{Instant, sleep};
 use super::boot;
 use super::group::{Group, POLL, refused};
 use super::trouble::failed;
+use super::until::Until;
 use crate::actuator::{Actuator, ActuatorError, Found, Handle, Order};
+use crate::heat::Phase;
 
 /// Orders that come within this time go into one change.
 const GATHER: Duration = Duration::from_millis(50);
@@ -34,6 +36,7 @@ impl Actuator for Group {
     async fn create(&self, order: &Order) -> Result<Handle, ActuatorError> {
         let deadline = Instant::now() + self.boot_timeout();
         self.ledger().order(&order.name);
+        let _waiting = Until(|| self.ledger().withdraw(&order.name));
         sleep(GATHER).await;
         loop {
             let stepped = self.step().await;
@@ -89,6 +92,7 @@ impl Actuator for Group {
             },
         };
         self.ledger().leave(&resource, address);
+        let _leaving = Until(|| self.ledger().stop_leaving(&resource));
         sleep(GATHER).await;
         loop {
             let stepped = self.step().await;
@@ -122,14 +126,20 @@ impl Actuator for Group {
 
     async fn confirm(&self, order: &Order) -> Result<Option<Handle>, ActuatorError> {
         self.ledger().order(&order.name);
-        self.step().await?;
-        let mut ledger = self.ledger();
-        if let Some(handle) = ledger.handle_of(&order.name) {
-            return Ok(Some(handle));
+        let _waiting = Until(|| self.ledger().withdraw(&order.name));
+        let mut work = self.work.lock().await;
+        // It asks for nothing anew.
+        Group::look(self, &mut work).await?;
+        let ledger = self.ledger();
+        let handle = ledger.handle_of(&order.name);
+        let view = ledger.view.as_ref();
+        let busy = view.is_some_and(|(_, view)| view.phase == Phase::InProgress);
+        if handle.is_none() && busy {
+            let words = format!("{}: Heat is still at it", self.what(order));
+            return Err(ActuatorError::Unknown(words));
         }
-        // What Heat may make of it after all is nobody's then, and will be found.
-        ledger.withdraw(&order.name);
-        Ok(None)
+        // What comes after all is nobody's then, and will be found.
+        Ok(handle)
     }
 
     fn is_shared(&self) -> bool {
@@ -172,7 +182,7 @@ impl Group {
         stepped: Result<(), ActuatorError>,
         is_late: bool,
     ) -> Option<Result<Handle, ActuatorError>> {
-        let mut ledger = self.ledger();
+        let ledger = self.ledger();
         if let Some(handle) = ledger.handle_of(&order.name) {
             return Some(Ok(handle));
         }
@@ -190,7 +200,6 @@ impl Group {
                 (None, Ok(())) if is_late => self.unnamed(order),
                 _ => return None,
             };
-            ledger.withdraw(&order.name);
             return Some(Err(error));
         }
         match stepped {
@@ -271,7 +280,7 @@ impl Group {
         if claimed.is_some() {
             return Ok(claimed);
         }
-        let requested = self.ledger().withdraw(&order.name);
+        let requested = self.ledger().cancel(&order.name);
         if !requested {
             return Ok(None);
         }

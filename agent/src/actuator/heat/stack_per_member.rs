@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
 use super::boot;
-use super::group::POLL;
+use super::group::{POLL, is_passing};
 use super::stacks::{StackPerMember, is_broken};
 use super::trouble::failed;
 use crate::actuator::{Actuator, ActuatorError, Found, Handle, Order};
@@ -91,7 +91,7 @@ impl Actuator for StackPerMember {
             } else {
                 match self.heat.delete(&path).await {
                     Ok(_) => {}
-                    Err(error) if error.is_not_found() || error.is_conflict() => {}
+                    Err(error) if error.is_not_found() || is_passing(&error) => {}
                     Err(error) => return Err(self.trouble(&name).change(error)),
                 }
             }
@@ -152,7 +152,8 @@ impl Actuator for StackPerMember {
     async fn look(&self) -> Result<(), ActuatorError> {
         let mut looked = self.work.lock().await;
         *looked = Some(Instant::now());
-        self.look_now().await
+        self.look_now().await?;
+        self.remove_broken().await
     }
 
     fn found(&self) -> Vec<Found> {

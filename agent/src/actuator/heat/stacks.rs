@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::group::POLL;
+use super::group::{POLL, is_passing};
 use super::trouble::{Trouble, failed};
 use super::units::Names;
 use super::{UnitOf, blueprint, view};
@@ -199,6 +199,38 @@ impl StackPerMember {
         Ok(())
     }
 
+    /// Deletes a stack that could not be made, or not be deleted, and that belongs to nobody: at most
+    /// one per look.
+    pub(super) async fn remove_broken(&self) -> Result<(), ActuatorError> {
+        let broken = {
+            let seen = self.seen();
+            let nobodys = |stack: &&StackSummary| {
+                let members = self.names.members(&stack.name);
+                let known = |name: &String| seen.known.contains(name) || seen.making.contains(name);
+                !members.iter().any(known)
+            };
+            let undone =
+                |stack: &&StackSummary| stack.status.is_leaving() && stack.status.is_failed();
+            let mut all = seen.stacks.values().filter(|_| seen.told);
+            all.find(|stack| (is_broken(stack) || undone(stack)) && nobodys(stack))
+                .cloned()
+        };
+        let Some(stack) = broken else {
+            return Ok(());
+        };
+        tracing::warn!(
+            "pool {}: stack {} is broken and belongs to nobody: it is deleted; Heat said: {}",
+            self.names.pool(),
+            stack.name,
+            stack.reason.clone().unwrap_or_default()
+        );
+        match self.heat.delete(&stack.path()).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_not_found() || is_passing(&error) => Ok(()),
+            Err(error) => Err(self.trouble(&stack.name).change(error)),
+        }
+    }
+
     /// Lets go whatever a hook holds in a stack that is being deleted.
     pub(super) async fn release(&self, path: &StackPath) -> Result<(), ActuatorError> {
         let held = match self.heat.held_below(path).await {
@@ -207,8 +239,11 @@ impl StackPerMember {
             Err(error) => return Err(self.trouble(path.name()).look(error)),
         };
         for (nested, resource) in held {
-            let released = self.heat.release(&nested, &resource).await;
-            released.map_err(|error| self.trouble(path.name()).member(&resource, error))?;
+            match self.heat.release(&nested, &resource).await {
+                Ok(()) => {}
+                Err(error) if is_passing(&error) => {}
+                Err(error) => return Err(self.trouble(path.name()).member(&resource, error)),
+            }
         }
         Ok(())
     }

@@ -28,6 +28,11 @@ impl Group {
             }
             ledger.wish().unwrap_or_else(|waits| waits)
         };
+        // Whoever made the group larger: the cooldown holds for several agents together.
+        if wish.stay.len() > work.members {
+            work.obeyed_at = Some(Instant::now());
+        }
+        work.members = wish.stay.len();
         self.remove_stillborn(&wish, work);
         if self.config.actuator == HeatActuator::HeatAutoscalingGroup {
             self.settle_marks(&wish, work).await;

@@ -3,6 +3,8 @@
 mod model;
 mod recorded;
 mod scenarios;
+mod service;
+mod tidying;
 
 use std::sync::Arc;
 

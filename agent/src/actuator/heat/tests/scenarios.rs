@@ -17,10 +17,10 @@ use crate::actuator::{Actuator, Handle, Order};
 
 /// What the control loop would remember: members, and whether they are to go.
 #[derive(Debug)]
-struct Loop {
-    model: Arc<Model>,
+pub(super) struct Loop {
+    pub(super) model: Arc<Model>,
     kind: Kind,
-    agent: Arc<dyn Actuator>,
+    pub(super) agent: Arc<dyn Actuator>,
     members: BTreeMap<String, (Handle, bool)>,
     tasks: JoinSet<(String, Option<Handle>)>,
     busy: Vec<String>,
@@ -51,7 +51,7 @@ fn agent(kind: Kind, model: &Arc<Model>) -> Arc<dyn Actuator> {
 }
 
 impl Loop {
-    fn new(kind: Kind, hooks: bool, seed: u64) -> Loop {
+    pub(super) fn new(kind: Kind, hooks: bool, seed: u64) -> Loop {
         let model = Arc::new(Model::new(kind, hooks, seed, 0.2));
         Loop {
             agent: agent(kind, &model),
@@ -101,7 +101,7 @@ impl Loop {
     }
 
     /// One round: what came of tasks, a look, what was found and what is held.
-    async fn round(&mut self) {
+    pub(super) async fn round(&mut self) {
         while let Some(done) = self.tasks.try_join_next() {
             let (name, handle) = done.unwrap();
             self.busy.retain(|busy| *busy != name);
@@ -233,7 +233,12 @@ async fn orders_that_come_together_are_one_change_and_a_quiet_look_is_one_reques
             world.members.insert(name, (UNNAMED, false));
         }
         world.settle("together").await;
-        let state = world.model.state.lock().unwrap();
-        assert_eq!((state.changes, state.made), (1, 20), "{kind:?}");
+        {
+            let mut state = world.model.state.lock().unwrap();
+            assert_eq!((state.changes, state.made), (1, 20), "{kind:?}");
+            state.requests = 0;
+        }
+        world.agent.look().await.unwrap();
+        assert_eq!(world.model.state.lock().unwrap().requests, 1, "{kind:?}");
     }
 }
