@@ -119,6 +119,30 @@ impl Lead {
     }
 }
 
+/// etcd takes 1.5 MB in one request, written in a form that is a third longer.
+const MOST_BYTES: usize = 700_000;
+
+/// Changes in parts that etcd takes, each pool whole. A pool is right by itself: only the very first
+/// table of a big platform is ever so long.
+fn parts(changes: BTreeMap<String, Option<Vec<u8>>>) -> Vec<BTreeMap<String, Option<Vec<u8>>>> {
+    let mut parts: Vec<BTreeMap<String, Option<Vec<u8>>>> = Vec::new();
+    let mut bytes = 0;
+    for (key, value) in changes {
+        let more = key.len() + value.as_ref().map_or(0, Vec::len);
+        match parts.last_mut() {
+            Some(part) if bytes + more <= MOST_BYTES => {
+                bytes += more;
+                part.insert(key, value);
+            }
+            _ => {
+                bytes = more;
+                parts.push(BTreeMap::from([(key, value)]));
+            }
+        }
+    }
+    parts
+}
+
 /// The task.
 struct Work {
     lease: Lease,
@@ -250,13 +274,38 @@ impl Work {
         {
             changes.insert(key.clone(), None);
         }
-        let revision = match changes.is_empty() {
-            true => self.standing.borrow().stored.1,
-            false => self.lease.store(changes).await?,
-        };
+        let mut revision = self.standing.borrow().stored.1;
+        for part in parts(changes) {
+            revision = self.lease.store(part).await?;
+        }
         self.stored = handed.values.as_ref().clone();
         self.standing
             .send_modify(|standing| standing.stored = (handed.sequence, revision));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_table_is_stored_in_parts_with_each_pool_whole() {
+        let value = |bytes: usize| Some(vec![b'x'; bytes]);
+        let changes = BTreeMap::from([
+            ("a".to_owned(), value(400_000)),
+            ("b".to_owned(), value(400_000)),
+            ("c".to_owned(), None),
+            ("d".to_owned(), value(900_000)),
+        ]);
+        let parts = parts(changes.clone());
+        let keys: Vec<Vec<&str>> = parts
+            .iter()
+            .map(|part| part.keys().map(String::as_str).collect())
+            .collect();
+        assert_eq!(keys, [vec!["a"], vec!["b", "c"], vec!["d"]]);
+        let whole: BTreeMap<_, _> = parts.into_iter().flatten().collect();
+        assert_eq!(whole, changes);
+        assert!(super::parts(BTreeMap::new()).is_empty());
     }
 }
