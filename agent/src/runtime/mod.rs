@@ -18,6 +18,7 @@ mod stack;
 mod start;
 mod survey;
 mod tasks;
+mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

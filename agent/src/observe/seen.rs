@@ -1,0 +1,119 @@
+//! Seen: what this node's Kamailio counts, and what the other nodes report, at one moment.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use kamscale_shm::{MemberObserved, Snapshot, member_id};
+
+use crate::nodes::{Nodes, PoolSum};
+use crate::proxy;
+
+/// What was seen in one round.
+#[derive(Debug)]
+pub struct Seen {
+    /// The snapshot, if Kamailio is attached.
+    pub snapshot: Option<Snapshot>,
+    /// Why nothing can be concluded from it, if so.
+    pub problem: Option<String>,
+    pub(super) by_id: HashMap<u64, MemberObserved>,
+    /// What the other nodes report, and the moment of this look.
+    pub(super) elsewhere: Option<(Arc<Nodes>, f64)>,
+}
+
+impl Seen {
+    /// Judges a look at the proxy.
+    pub fn new(look: Result<Snapshot, String>) -> Seen {
+        match look {
+            Ok(snapshot) => {
+                let problem = proxy::unusable(&snapshot);
+                let by_id = snapshot
+                    .members
+                    .iter()
+                    .map(|row| (row.id, row.clone()))
+                    .collect();
+                Seen {
+                    snapshot: Some(snapshot),
+                    problem,
+                    by_id,
+                    elsewhere: None,
+                }
+            }
+            Err(problem) => Seen {
+                snapshot: None,
+                problem: Some(problem),
+                by_id: HashMap::new(),
+                elsewhere: None,
+            },
+        }
+    }
+
+    /// The same, with what other nodes report.
+    #[must_use]
+    pub fn together(self, nodes: Option<Arc<Nodes>>, now_s: f64) -> Seen {
+        Seen {
+            elsewhere: nodes.map(|nodes| (nodes, now_s)),
+            ..self
+        }
+    }
+
+    /// The nodes that do not report at all, if any, in words.
+    pub fn silent(&self) -> Option<String> {
+        let (nodes, now_s) = self.elsewhere.as_ref()?;
+        in_words(nodes.silent(*now_s))
+    }
+
+    /// The nodes that do not say what calls they have in a pool, if any, in words.
+    pub fn silent_about(&self, pool: &str) -> Option<String> {
+        let (nodes, now_s) = self.elsewhere.as_ref()?;
+        in_words(nodes.silent_about(pool, *now_s))
+    }
+
+    /// What was seen of a member.
+    pub fn member(&self, pool: &str, member: &str) -> Option<&MemberObserved> {
+        self.by_id.get(&member_id(pool, member))
+    }
+
+    /// Its calls on all nodes; of a silent one those that it reported last.
+    pub fn calls(&self, pool: &str, member: &str) -> Option<u32> {
+        let own = self.own_calls(pool, member)?;
+        let elsewhere = self.elsewhere.as_ref();
+        let elsewhere = elsewhere.map_or(0, |(nodes, _)| nodes.calls_last_known(pool, member));
+        Some(own.saturating_add(elsewhere))
+    }
+
+    /// What all other nodes count of a pool.
+    pub fn elsewhere(&self, pool: &str) -> PoolSum {
+        let elsewhere = self.elsewhere.as_ref();
+        elsewhere.map_or_else(PoolSum::default, |(nodes, _)| nodes.pool(pool))
+    }
+
+    /// Requests of a feature at all other nodes.
+    pub fn requests_elsewhere(&self, feature: &str) -> u64 {
+        let elsewhere = self.elsewhere.as_ref();
+        elsewhere.map_or(0, |(nodes, _)| nodes.feature(feature).offered)
+    }
+
+    /// Its calls by this node. A member without a row never carried any; without usable data nobody
+    /// knows.
+    pub fn own_calls(&self, pool: &str, member: &str) -> Option<u32> {
+        match self.problem {
+            None => Some(self.member(pool, member).map_or(0, |row| row.calls)),
+            Some(_) => None,
+        }
+    }
+
+    /// Which Kamailio was seen, if it is usable.
+    pub fn boot_id(&self) -> Option<u64> {
+        let snapshot = self.snapshot.as_ref().filter(|_| self.problem.is_none());
+        snapshot.map(|snapshot| snapshot.boot_id)
+    }
+}
+
+fn in_words(silent: Vec<(String, Option<f64>)>) -> Option<String> {
+    let words = silent.into_iter().map(|(node, age_s)| match age_s {
+        Some(age_s) => format!("node {node} has not reported for {age_s:.0} s"),
+        None => format!("node {node} has never reported"),
+    });
+    let words: Vec<String> = words.collect();
+    (!words.is_empty()).then(|| words.join(", "))
+}

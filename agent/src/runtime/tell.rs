@@ -1,0 +1,68 @@
+//! Tell: what this node reports of itself, for the other nodes and for alarms.
+
+use super::Agent;
+use crate::journal::Event;
+use crate::nodes::{NodeReport, PoolReport};
+use crate::state::Stage;
+
+impl Agent {
+    /// Says to the other nodes what this one sees.
+    pub(super) fn tell(&mut self, now_s: f64) {
+        let Some(sink) = self.services.sink.clone() else {
+            return;
+        };
+        if let Some(report) = self.own_report(now_s) {
+            sink.push(&report);
+        }
+        let problem = sink.problem();
+        if problem.is_some() != self.together.mute.is_some() {
+            let event = match &problem {
+                Some(problem) => Event::new("metrics_unsent")
+                    .reason(problem.as_str())
+                    .with("effect", "they are kept, and sent later"),
+                None => Event::new("metrics_sent"),
+            };
+            self.journal.record(event);
+        }
+        self.together.mute = problem;
+    }
+
+    /// What this node reports of itself; nothing without a Kamailio that can be believed.
+    fn own_report(&self, now_s: f64) -> Option<NodeReport> {
+        let snapshot = self.seen.snapshot.as_ref()?;
+        if self.seen.problem.is_some() {
+            return None;
+        }
+        let mut report = NodeReport {
+            node: self.config.nodes.name(),
+            at_s: now_s,
+            revision: self.together.revision(),
+            shares: self.shares,
+            pool: self.config.host.as_ref().and_then(|host| host.pool.clone()),
+            ..NodeReport::default()
+        };
+        for feature in &snapshot.features {
+            let entry = report.features.entry(feature.name.clone()).or_default();
+            entry.offered = feature.requests;
+            entry.admitted = feature.requests;
+        }
+        for (pool, state) in &self.state.pools {
+            let mut own = PoolReport {
+                started: self.counts.started(pool).unwrap_or(0),
+                refused: self.counts.refused(pool).unwrap_or(0),
+                boot_id: snapshot.boot_id,
+                ..PoolReport::default()
+            };
+            for (name, member) in &state.members {
+                let calls = self.seen.own_calls(pool, name).unwrap_or(0);
+                own.calls += u64::from(calls);
+                if member.stage == Stage::Active {
+                    own.capacity += u64::from(member.capacity_calls);
+                }
+                report.members.insert((pool.clone(), name.clone()), calls);
+            }
+            report.pools.insert(pool.clone(), own);
+        }
+        Some(report)
+    }
+}
