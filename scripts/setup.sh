@@ -81,8 +81,8 @@ gnocchi-metricd|OpenStack: aggregates measures|has_command gnocchi-metricd|opens
 aodh-api|OpenStack: alarms|has_command aodh-api|openstack
 aodh-evaluator|OpenStack: evaluates alarms|has_command aodh-evaluator|openstack
 aodh-notifier|OpenStack: acts on alarms|has_command aodh-notifier|openstack
-etcd-server|keeps the lease of the deciding agent|has_command etcd|openstack
-prometheus|the other source of measures|has_command prometheus|openstack
+etcd-server|keeps the lease of the deciding agent|has_command etcd|test openstack
+prometheus|the other source of measures|has_command prometheus|test openstack
 placement-api|OpenStack: what nova's hosts have|has_command placement-api|nova
 glance-api|OpenStack: images|has_command glance-api|nova
 neutron-server|OpenStack: networks, which nova asks for|has_command neutron-server|nova
@@ -137,7 +137,7 @@ apt() {
 
 # Packages that start a server when they are installed, where there is an init system: kamailio and all of OpenStack's.
 starts_service() { # starts_service PACKAGE
-    [ "$1" = kamailio ] || packages | awk -F '|' -v package="$1" '$1 == package && $4 ~ /^(openstack|nova)$/ { found = 1 } END { exit !found }'
+    [ "$1" = kamailio ] || packages | awk -F '|' -v package="$1" '$1 == package && $4 ~ /(openstack|nova)$/ { found = 1 } END { exit !found }'
 }
 
 # The file that forbids it stands there only while packages are unpacked, and an administrator's own is left alone.
