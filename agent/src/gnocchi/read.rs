@@ -14,6 +14,9 @@ use crate::nodes::{NodeReport, PoolReport, Shares};
 /// What is older is not read: three times what every value is repeated in, as Gnocchi takes a while.
 const WINDOW_S: u64 = 3 * REFRESH_S;
 
+/// So much later than it was sent a repeated value may be seen.
+const LATE_S: u64 = 2;
+
 #[derive(Deserialize)]
 struct Answer {
     measures: HashMap<String, HashMap<String, HashMap<String, Vec<Measure>>>>,
@@ -66,6 +69,8 @@ pub async fn read_nodes(
         let report = reports.get_mut(&of.node);
         if let (Some((report, _)), Some(pool), Some(member)) = (report, of.pool, of.member)
             && let Some(calls) = values.get("kamscale.member.calls")
+            // Every count is repeated within that time: an older one waits for Gnocchi to take in a newer.
+            && calls.at_s + float(REFRESH_S + LATE_S) >= report.at_s
         {
             let calls = u32::try_from(count(calls.value)).unwrap_or(u32::MAX);
             report.members.insert((pool, member), calls);

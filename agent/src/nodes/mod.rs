@@ -71,6 +71,9 @@ pub struct NodeReport {
     pub features: BTreeMap<String, FeatureReport>,
     /// Pools by name.
     pub pools: BTreeMap<String, PoolReport>,
+    /// Whether a member that is not named here, of a pool that is, carries no call of this node. If not,
+    /// nothing is known of it.
+    pub names_all: bool,
     /// This node's calls by pool and member.
     pub members: BTreeMap<(String, String), u32>,
 }

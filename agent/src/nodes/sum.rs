@@ -3,14 +3,14 @@
 //! It is pure: it is told reports and the time. What is missing may add and never remove: calls are
 //! known only if every node said them lately, but for demand the last that a node said stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{FeatureReport, NodeReport, PoolReport};
 
 /// The other nodes that serve the same pools.
 ///
 /// A report that does not name a pool says nothing about its calls (its Kamailio may be away); one
-/// that names the pool but not a member says that the node has no call there.
+/// that names the pool but not a member says that the node has no call there, if it names all.
 #[derive(Debug, Clone, Default)]
 pub struct Nodes {
     own: String,
@@ -32,7 +32,10 @@ struct Heard {
 struct HeardPool {
     at_s: f64,
     report: PoolReport,
+    names_all: bool,
     members: BTreeMap<String, u32>,
+    /// Those that the last report named, if it did not name all.
+    said: BTreeSet<String>,
     started: Growth,
     refused: Growth,
 }
@@ -96,6 +99,9 @@ impl Nodes {
         for heard in self.others.values() {
             let pool = heard.pools.get(pool)?;
             if !self.is_fresh(pool.at_s, now_s) {
+                return None;
+            }
+            if !pool.names_all && !pool.said.contains(member) {
                 return None;
             }
             calls = calls.saturating_add(pool.members.get(member).copied().unwrap_or(0));
@@ -208,7 +214,7 @@ impl Heard {
             let members = members.remove(name.as_str()).unwrap_or_default();
             let heard = self.pools.entry(name.clone());
             let heard = heard.or_insert_with(|| HeardPool::new(pool));
-            heard.take(report.at_s, *pool, members);
+            heard.take(report, *pool, members);
         }
         if is_older {
             return;
@@ -232,24 +238,36 @@ impl HeardPool {
         HeardPool {
             at_s: f64::NEG_INFINITY,
             report: *report,
+            names_all: false,
             members: BTreeMap::new(),
+            said: BTreeSet::new(),
             started: Growth::from(boot_id, report.started),
             refused: Growth::from(boot_id, report.refused),
         }
     }
 
-    fn take(&mut self, at_s: f64, report: PoolReport, members: BTreeMap<String, u32>) {
+    fn take(&mut self, of: &NodeReport, report: PoolReport, members: BTreeMap<String, u32>) {
+        let at_s = of.at_s;
         if at_s < self.at_s {
             return;
         }
         if at_s == self.at_s {
             self.report.calls = self.report.calls.max(report.calls);
+            self.said.extend(members.keys().cloned());
+            self.names_all |= of.names_all;
             for (member, calls) in members {
                 let known = self.members.entry(member).or_default();
                 *known = calls.max(*known);
             }
         } else {
-            (self.at_s, self.report, self.members) = (at_s, report, members);
+            (self.at_s, self.report, self.names_all) = (at_s, report, of.names_all);
+            if of.names_all {
+                self.members = members;
+            } else {
+                // For demand the last that was said of a member stands.
+                self.said = members.keys().cloned().collect();
+                self.members.extend(members);
+            }
         }
         self.started.add(Some(report.boot_id), report.started);
         self.refused.add(Some(report.boot_id), report.refused);

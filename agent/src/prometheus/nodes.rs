@@ -116,6 +116,8 @@ impl Prometheus {
             }
             let known = said.entry(target).or_default();
             known.report.node = node.to_owned();
+            // The query leaves out those at 0; a scrape is whole or not there.
+            known.report.names_all = true;
             known.report.pool = sample.metric.pool().map(str::to_owned);
             known.scraped_s = sample.value();
             known.evaluated_s = sample.evaluated_s();

@@ -26,13 +26,24 @@ pub(super) struct Together {
     /// The revision of the stored state that this node's Kamailio routes by.
     revision: u64,
     /// From which handing over on each member that leaves did so, and its revision once known.
-    leaving: BTreeMap<(String, String), (u64, Option<u64>)>,
+    leaving: BTreeMap<(String, String), Leaving>,
     /// What the nodes report.
     nodes: Option<Arc<Nodes>>,
     /// Why they cannot be read, if so.
     deaf: Option<String>,
     /// Why its own report does not arrive, if so.
     pub(super) mute: Option<String>,
+}
+
+/// Since when a member leaves.
+#[derive(Debug, Clone, Copy)]
+struct Leaving {
+    /// Counts what was handed over.
+    sequence: u64,
+    /// The revision under which that is stored, once it is.
+    revision: Option<u64>,
+    /// Since when every node has it, in unix seconds.
+    heard_s: Option<f64>,
 }
 
 impl Together {
@@ -150,7 +161,7 @@ impl Agent {
     }
 
     /// After publishing: hands the state over to be stored, if this node leads and it changed.
-    pub(super) fn share(&mut self) {
+    pub(super) fn share(&mut self, now_s: f64) {
         let Some(lead) = &self.services.lead else {
             return;
         };
@@ -175,6 +186,8 @@ impl Agent {
             )
         };
         let known = std::mem::take(&mut together.leaving);
+        let nodes = together.nodes.as_ref();
+        let heard = nodes.and_then(|nodes| nodes.min_revision(together.revision, now_s));
         for (pool, state) in &self.state.pools {
             for (name, _) in state
                 .members
@@ -182,10 +195,21 @@ impl Agent {
                 .filter(|(_, member)| leaves(member.stage))
             {
                 let key = (pool.clone(), name.clone());
-                let first = (together.handed.sequence, None);
-                let (since, stored) = known.get(&key).copied().unwrap_or(first);
-                let stored = stored.or((since <= sequence).then_some(revision));
-                together.leaving.insert(key, (since, stored));
+                let mut leaving = known.get(&key).copied().unwrap_or(Leaving {
+                    sequence: together.handed.sequence,
+                    revision: None,
+                    heard_s: None,
+                });
+                let stored = (leaving.sequence <= sequence).then_some(revision);
+                leaving.revision = leaving.revision.or(stored);
+                if leaving
+                    .revision
+                    .zip(heard)
+                    .is_some_and(|(stored, heard)| heard >= stored)
+                {
+                    leaving.heard_s.get_or_insert(now_s);
+                }
+                together.leaving.insert(key, leaving);
             }
         }
         if sequence == together.handed.sequence {
@@ -193,21 +217,16 @@ impl Agent {
         }
     }
 
-    /// Whether every node has heard that a member takes no new calls.
+    /// Whether every node has heard that a member takes no new calls, and has told its calls since.
     pub(super) fn all_heard(&self, pool: &str, name: &str, now_s: f64) -> bool {
         let Some(nodes) = &self.together.nodes else {
             return true;
         };
         let key = (pool.to_owned(), name.to_owned());
-        let stored = self
-            .together
-            .leaving
-            .get(&key)
-            .and_then(|(_, stored)| *stored);
-        let heard = nodes.min_revision(self.together.revision, now_s);
-        stored
-            .zip(heard)
-            .is_some_and(|(stored, heard)| heard >= stored)
+        let leaving = self.together.leaving.get(&key);
+        let heard_s = leaving.and_then(|leaving| leaving.heard_s);
+        heard_s.is_some_and(|heard_s| now_s - heard_s >= TOLD_ANEW_S)
+            && nodes.calls_elsewhere(pool, name, now_s).is_some()
     }
 
     /// Forgets the calls of members that leave while a node may not have heard that yet.
@@ -229,6 +248,9 @@ impl Agent {
         }
     }
 }
+
+/// Within this time a node tells anew the calls of a member that it told before, and that has arrived.
+const TOLD_ANEW_S: f64 = 12.0;
 
 const POOL: &str = "pool/";
 const STACK: &str = "stack/";

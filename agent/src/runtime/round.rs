@@ -93,7 +93,7 @@ impl Agent {
                 }
             }
         }
-        self.share();
+        self.share(now_s);
         if in_force && self.may_act() {
             self.start_due_tasks(now_s);
             self.start_due_looks(now_s);

@@ -34,6 +34,7 @@ impl Agent {
             return None;
         }
         let mut report = NodeReport {
+            names_all: true,
             node: self.config.nodes.name(),
             at_s: now_s,
             revision: self.together.revision(),

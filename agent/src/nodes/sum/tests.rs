@@ -20,6 +20,7 @@ fn report(node: &str, at_s: f64, calls: u32) -> NodeReport {
         ..PoolReport::default()
     };
     NodeReport {
+        names_all: true,
         node: node.into(),
         at_s,
         revision: 5,
@@ -79,6 +80,7 @@ fn a_node_whose_kamailio_is_away_says_nothing_about_calls() {
     let mut nodes = nodes(&["a"]);
     nodes.hear(&report("a", 100.0, 3), 100.0);
     let away = NodeReport {
+        names_all: true,
         node: "a".into(),
         at_s: 120.0,
         revision: 6,
@@ -240,4 +242,23 @@ proptest! {
             before = sum;
         }
     }
+}
+
+#[test]
+fn a_member_that_a_partial_report_leaves_out_is_not_known_to_be_empty() {
+    let partial = |at_s: f64, calls: u32| NodeReport {
+        names_all: false,
+        ..report("b", at_s, calls)
+    };
+    let mut nodes = Nodes::new(&["a".into(), "b".into()], "a", 10.0);
+    nodes.hear(&partial(10.0, 3), 10.0);
+    assert_eq!(nodes.calls_elsewhere("p", "m", 10.0), Some(3));
+    assert_eq!(nodes.calls_elsewhere("p", "other", 10.0), None);
+    let mut without = partial(12.0, 0);
+    without.members.clear();
+    nodes.hear(&without, 12.0);
+    assert_eq!(nodes.calls_elsewhere("p", "m", 12.0), None);
+    assert_eq!(nodes.calls_last_known("p", "m"), 3, "demand stands");
+    nodes.hear(&partial(13.0, 0), 13.0);
+    assert_eq!(nodes.calls_elsewhere("p", "m", 13.0), Some(0));
 }

@@ -233,6 +233,7 @@ async fn a_label_of_the_scrape_does_not_hide_ours() {
     .await;
     let reports = prometheus.read_nodes("own", 1000.0).await.unwrap();
     let expected = NodeReport {
+        names_all: true,
         node: "lb1".into(),
         at_s: 997.5,
         ..NodeReport::default()
