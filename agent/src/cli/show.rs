@@ -41,6 +41,7 @@ pub(super) fn status(value: &Value) -> String {
         "table     generation {}, applied {applied}",
         status.generation
     );
+    text.push_str(&around(&status));
     for feature in &status.features {
         let rate = feature
             .requests_per_s
@@ -56,6 +57,30 @@ pub(super) fn status(value: &Value) -> String {
     if !status.stacks.is_empty() {
         let stacks = pool_table(&status.stacks).replacen("POOL", "STACK", 1);
         let _ = write!(text, "\n{stacks}");
+    }
+    text
+}
+
+/// Other nodes, and what cannot be reached.
+fn around(status: &Status) -> String {
+    let mut text = String::new();
+    if let Some(nodes) = &status.nodes {
+        let who = match (nodes.leads, &nodes.leader) {
+            (true, _) => "which decides".to_owned(),
+            (false, Some(leader)) => format!("{leader} decides"),
+            (false, None) => "nobody decides".to_owned(),
+        };
+        let _ = writeln!(text, "nodes     this is {}, {who}", status.node);
+        for problem in nodes.silent.iter().chain(&nodes.problem) {
+            let _ = writeln!(text, "          NOTHING IS REMOVED: {problem}");
+        }
+    }
+    if let Some(problem) = &status.unsent {
+        let _ = writeln!(text, "measures  NOT SENT, kept for later: {problem}");
+    }
+    let pools = status.pools.iter();
+    for (name, problem) in pools.filter_map(|(name, pool)| Some((name, pool.problem.as_ref()?))) {
+        let _ = writeln!(text, "cloud     NO ANSWER for pool {name}: {problem}");
     }
     text
 }
@@ -154,4 +179,40 @@ pub(super) fn events(value: &Value) -> String {
         })
         .collect();
     aligned(&rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::NodesStatus;
+
+    #[test]
+    fn who_decides_and_what_cannot_be_reached_is_told() {
+        let pool = PoolStatus {
+            problem: Some("Heat answers nothing".into()),
+            ..PoolStatus::default()
+        };
+        let status = Status {
+            node: "lb2".into(),
+            nodes: Some(NodesStatus {
+                leads: false,
+                leader: Some("lb1".into()),
+                silent: Some("node lb3 has never reported".into()),
+                problem: None,
+            }),
+            unsent: Some("Gnocchi is away".into()),
+            pools: [("ccp".into(), pool)].into(),
+            ..Status::default()
+        };
+        let text = around(&status);
+        for words in [
+            "this is lb2, lb1 decides",
+            "NOTHING IS REMOVED: node lb3 has never reported",
+            "NOT SENT, kept for later: Gnocchi is away",
+            "NO ANSWER for pool ccp: Heat answers nothing",
+        ] {
+            assert!(text.contains(words), "{words} is missing in {text}");
+        }
+        assert_eq!(around(&Status::default()), "");
+    }
 }
