@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::Addresses;
 
 /// Section `[pools.NAME.local]`: members as processes on this machine.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LocalConfig {
     /// Command and arguments with `{name} {pool} {address} {port}`.

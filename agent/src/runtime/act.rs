@@ -67,6 +67,10 @@ impl Agent {
         if let Result::Looked(problem) = result {
             return self.looked(&pool, problem, now_s);
         }
+        // Another node leads by now; what was begun here it finds by looking.
+        if !self.may_act() {
+            return;
+        }
         let event = |event: &str| Event::new(event).member(&pool, &name);
         let subject = self.config.subject_of(&pool).to_owned();
         let known = !matches!(result, Result::Unconfirmed(_));

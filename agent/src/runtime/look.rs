@@ -4,7 +4,7 @@
 use super::Agent;
 use crate::actuator::{Found, Handle, Order};
 use crate::journal::Event;
-use crate::state::{Member, Origin, Stage};
+use crate::state::{self, Member, Origin, Stage};
 
 /// With very many pools the looks become rarer, not more: so many per round.
 const MOST_PER_ROUND: usize = 5;
@@ -88,6 +88,8 @@ impl Agent {
             return;
         }
         let free = found.name.filter(|name| !state.members.contains_key(name));
+        // The machines of a unit are known by its number.
+        let of_unit = free.is_some() && self.config.stack_of(pool).is_some();
         let name = free.unwrap_or_else(|| state.next_name(pool));
         let member = Member {
             uri: String::new(),
@@ -99,7 +101,7 @@ impl Agent {
             since_s: now_s,
             active_since_s: None,
             handle: found.handle,
-            stack: None,
+            stack: of_unit.then(|| state::number(pool, &name)),
         };
         state.members.insert(name.clone(), member);
         let event = Event::new("member_found").member(pool, &name);

@@ -29,12 +29,22 @@ impl Agent {
                     self.config_file.display()
                 ));
             }
+            self.can_change_actuators(&config)?;
             self.reconcile(&config, now_s)?;
             Ok(config)
         });
         match result {
             Ok(config) => {
-                self.actuators = start::actuators(&config, self.services.cloud.as_ref());
+                let mut actuators = start::actuators(&config, self.services.cloud.as_ref());
+                for (pool, actuator) in &mut actuators {
+                    // One that goes on as before knows what it was asked for.
+                    if let Some(known) = self.actuators.get(pool)
+                        && makes_as(pool, &self.config, &config)
+                    {
+                        *actuator = known.clone();
+                    }
+                }
+                self.actuators = actuators;
                 self.journal.set_audit_file(config.agent.audit_file.clone());
                 self.config = config;
                 self.journal.record(Event::new("config_loaded"));
@@ -46,6 +56,20 @@ impl Agent {
                     .record(Event::new("config_rejected").reason(error));
             }
         }
+    }
+
+    /// Two actuators that work on one group at the same time would make members twice.
+    fn can_change_actuators(&self, config: &Config) -> Result<(), String> {
+        for pool in config.pools.keys() {
+            if !makes_as(pool, &self.config, config) && self.tasks.work_on(pool) {
+                return Err(format!(
+                    "{}: pools.{pool}: members of it are being made or removed just now, so what makes \
+                     them cannot change; reload again when that is done",
+                    self.config_file.display()
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Brings the members in line with a configuration. Nothing is changed if it is refused.
@@ -81,6 +105,16 @@ impl Agent {
         }
         Ok(())
     }
+}
+
+/// Whether a pool's members are made in the same way.
+fn makes_as(pool: &str, old: &Config, new: &Config) -> bool {
+    let local = |config: &Config| config.pools.get(pool).and_then(|pool| pool.local.clone());
+    let unit = |config: &Config| config.stack_of(pool).map(|(_, stack)| stack.pools.clone());
+    old.heat_of(pool) == new.heat_of(pool)
+        && local(old) == local(new)
+        && unit(old) == unit(new)
+        && old.decider(pool) == new.decider(pool)
 }
 
 fn reconcile_members(state: &mut PoolState, pool: &PoolConfig, now_s: f64) {

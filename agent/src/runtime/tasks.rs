@@ -142,6 +142,14 @@ impl Tasks {
         });
     }
 
+    /// Whether a member of the pool is being made or removed.
+    pub(super) fn work_on(&self, pool: &str) -> bool {
+        let mut busy = self.busy_until_s.iter();
+        busy.any(|((of, member), until_s)| {
+            of == pool && !member.is_empty() && *until_s == f64::INFINITY
+        })
+    }
+
     /// Starts nothing for a member before this moment.
     pub(super) fn rest(&mut self, pool: &str, member: &str, until_s: f64) {
         let key = (pool.to_owned(), member.to_owned());

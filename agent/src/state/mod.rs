@@ -15,6 +15,7 @@ use crate::actuator::Handle;
 use crate::plan::Memory;
 
 pub use file::{StateError, load, save, set_aside};
+pub(crate) use rebuild::number;
 pub use rebuild::rebuild;
 pub use table::table;
 

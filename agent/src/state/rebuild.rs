@@ -90,7 +90,7 @@ fn order(pool: &str, name: &str, address: IpAddr) -> Order {
 }
 
 /// The number in a name that the plan gave, as 7 in `conference-7` and in `ccp-7-2`; 0 for others.
-fn number(pool: &str, name: &str) -> u64 {
+pub(crate) fn number(pool: &str, name: &str) -> u64 {
     let rest = name
         .strip_prefix(pool)
         .and_then(|rest| rest.strip_prefix('-'));
