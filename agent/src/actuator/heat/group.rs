@@ -20,7 +20,7 @@ use super::{autoscaling_group, resource_group};
 use crate::actuator::ActuatorError;
 use crate::cloud::{Cloud, CloudError};
 use crate::config::{HeatActuator, HeatConfig};
-use crate::heat::{Action, Heat, StackPath};
+use crate::heat::{Action, Heat, Phase, StackPath};
 
 /// Between two looks while something is waited for.
 pub(super) const POLL: Duration = Duration::from_secs(1);
@@ -149,6 +149,7 @@ impl Group {
             }
             Err(Failure::Request(error)) => Err(self.trouble().change(error)),
             Err(Failure::Other(error)) => Err(error),
+            Err(Failure::TooEarly) => Ok(()),
         }
     }
 
@@ -178,6 +179,10 @@ impl Group {
         let stack = self.heat.stack(path, false).await?;
         if stack.status.action == Action::Delete {
             return Err(Failure::Other(self.trouble().is_deleted()));
+        }
+        // Somebody is just making it; a change would break that off (measured).
+        if (stack.status.action, stack.status.phase) == (Action::Create, Phase::InProgress) {
+            return Err(Failure::TooEarly);
         }
         let change = match self.config.actuator {
             HeatActuator::HeatAutoscalingGroup => autoscaling_group::change(wish, &self.config),
@@ -245,6 +250,7 @@ impl Group {
                     let words = self.trouble().change(error.clone()).to_string();
                     pending.refused = Some((error.is_quota(), words));
                 }
+                Err(Failure::TooEarly) => {}
                 Err(Failure::Other(error)) => {
                     pending.refused = Some((false, error.to_string()));
                 }
@@ -257,6 +263,7 @@ impl Group {
 enum Failure {
     Request(CloudError),
     Other(ActuatorError),
+    TooEarly,
 }
 
 impl From<CloudError> for Failure {
