@@ -72,6 +72,17 @@ impl Heat {
         self.list(&format!("tags={}", tags.join(","))).await
     }
 
+    /// The stacks that are parts of a stack, also of one that was deleted: an engine that dies while
+    /// it makes one forgets whose it is, and leaves it there (measured).
+    ///
+    /// # Errors
+    /// As [`Cloud::request`].
+    pub async fn parts(&self, of: &StackPath) -> Result<Vec<StackSummary>, CloudError> {
+        let owner = segment(of.id());
+        self.list(&format!("owner_id={owner}&show_nested=True"))
+            .await
+    }
+
     async fn list(&self, query: &str) -> Result<Vec<StackSummary>, CloudError> {
         #[derive(Deserialize)]
         struct Body {

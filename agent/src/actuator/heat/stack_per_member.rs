@@ -14,6 +14,7 @@ use super::group::{POLL, is_passing};
 use super::stacks::{StackPerMember, is_broken};
 use super::trouble::failed;
 use crate::actuator::{Actuator, ActuatorError, Found, Handle, Order};
+use crate::heat::StackPath;
 
 #[async_trait]
 impl Actuator for StackPerMember {
@@ -79,12 +80,21 @@ impl Actuator for StackPerMember {
         };
         let name = named.unwrap_or_else(|| self.names.stack(order));
         let deadline = Instant::now() + Duration::from_secs_f64(self.config.delete_timeout_s);
+        let mut deleted: Option<StackPath> = None;
         loop {
-            let Some(stack) = self.find(&name).await? else {
+            let found = match (self.find(&name).await?, &deleted) {
+                (Some(stack), _) => Some(stack),
+                (None, Some(whole)) => self.left_of(whole).await?,
+                (None, None) => None,
+            };
+            let Some(stack) = found else {
                 self.seen().stacks.remove(&name);
                 return Ok(());
             };
             let path = stack.path();
+            if stack.name == name {
+                deleted = Some(path.clone());
+            }
             let is_going = stack.status.is_leaving();
             if is_going && !stack.status.is_failed() {
                 self.release(&path).await?;

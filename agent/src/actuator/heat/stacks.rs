@@ -14,7 +14,7 @@ use super::{UnitOf, blueprint, view};
 use crate::actuator::{ActuatorError, Handle, Order};
 use crate::cloud::CloudError;
 use crate::config::HeatConfig;
-use crate::heat::{Action, Heat, StackPath, StackSummary};
+use crate::heat::{Action, Heat, Phase, StackPath, StackSummary};
 
 /// Stacks of which the outputs are read in one look.
 const MOST_QUESTIONS: usize = 50;
@@ -229,6 +229,19 @@ impl StackPerMember {
             Err(error) if error.is_not_found() || is_passing(&error) => Ok(()),
             Err(error) => Err(self.trouble(&stack.name).change(error)),
         }
+    }
+
+    /// A part of a deleted stack that Heat forgot: it is deleted, too, or its machine runs on for ever.
+    pub(super) async fn left_of(
+        &self,
+        whole: &StackPath,
+    ) -> Result<Option<StackSummary>, ActuatorError> {
+        let parts = self.heat.parts(whole).await;
+        let parts = parts.map_err(|error| self.trouble(whole.name()).look(error))?;
+        Ok(parts.into_iter().find(|part| {
+            // A part that is gone may be listed for a moment.
+            !(part.status.is_leaving() && part.status.phase == Phase::Complete)
+        }))
     }
 
     /// Lets go whatever a hook holds in a stack that is being deleted.
