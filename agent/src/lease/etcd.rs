@@ -1,7 +1,7 @@
 //! etcd's v3 API as JSON: its requests and answers, nothing about leading.
 //!
 //! Bytes are base64, 64-bit numbers are strings, and what is zero or empty is left out:
-//! https://etcd.io/docs/v3.4/dev-guide/api_grpc_gateway/ and api/etcdserverpb/rpc.proto.
+//! <https://etcd.io/docs/v3.4/dev-guide/api_grpc_gateway/> and api/etcdserverpb/rpc.proto.
 
 use std::fmt::Debug;
 
