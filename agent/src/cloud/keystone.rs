@@ -129,6 +129,9 @@ impl Keystone {
         let session = self.session(None).await;
         let session = session.map_err(|error| no_session(request, error))?;
         let reply = self.send(request, &session).await?;
+        if matches!(&reply, Ok(reply) if reply.status == 500) && request.method != Method::Get {
+            self.doubt(&session).await;
+        }
         if !matches!(&reply, Ok(reply) if reply.status == 401) {
             return judge(request, reply);
         }
@@ -138,6 +141,19 @@ impl Keystone {
         match self.send(request, &session).await? {
             Ok(reply) if reply.status == 401 => Err(self.refused(request, &reply)),
             reply => judge(request, reply),
+        }
+    }
+
+    /// The next request begins with another token. A service that passes a revoked token on, as Heat
+    /// does for trusts, answers 500 to it while its own check still remembers it as good (measured).
+    async fn doubt(&self, session: &Arc<Session>) {
+        let mut held = self.held.lock().await;
+        if held
+            .session
+            .as_ref()
+            .is_some_and(|held| Arc::ptr_eq(held, session))
+        {
+            held.session = None;
         }
     }
 

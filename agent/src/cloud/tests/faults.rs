@@ -165,3 +165,18 @@ async fn redirects_are_followed_within_the_service_only() {
         assert!(matches!(error, CloudError::Garbage { .. }), "{error}");
     }
 }
+
+#[tokio::test]
+async fn after_an_internal_error_of_a_change_the_next_request_has_another_token() {
+    let server = server(3600, |asked, before| match asked.line.as_str() {
+        POST if before == 0 => say(500, "{}"),
+        _ => say(200, "{}"),
+    })
+    .await;
+    let cloud = server.cloud(5.0);
+    cloud.request(create()).await.unwrap_err();
+    assert_eq!((server.count(POST), server.count(TOKENS)), (1, 1));
+    cloud.request(stacks()).await.unwrap();
+    cloud.request(stacks()).await.unwrap();
+    assert_eq!(server.count(TOKENS), 2, "one new token, and no more");
+}
