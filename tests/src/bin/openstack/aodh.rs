@@ -26,6 +26,7 @@ impl Scene<'_> {
             environment: None,
             parameters: json!({
                 "pool": pool,
+                "instance": self.instance(),
                 "nodes": 1,
                 "scale_out_url": heat.output(&group, "scale_out_url"),
                 "scale_in_url": heat.output(&group, "scale_in_url"),

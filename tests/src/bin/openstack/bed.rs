@@ -10,17 +10,8 @@ use crate::node::{Node, PATIENCE, address_of};
 use crate::stage::Scene;
 use crate::traffic::{Calls, Crowd, Pin};
 
-/// Calls after which every member that takes calls has got one.
-const MOST_TRIES: usize = 40;
-
-/// How many creations there ought to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Made {
-    /// So many by the operator, and one for each order of an agent.
-    ByOrder(usize),
-    /// As many as the agent found: others made them.
-    AsFound,
-}
+/// Calls that stay after which every member that takes calls has got one.
+const MOST_TRIES: usize = 12;
 
 /// Nodes under calls.
 #[derive(Debug)]
@@ -48,7 +39,7 @@ impl<'a> Bed<'a> {
     /// A single node with an agent that is told `toml`.
     #[track_caller]
     pub(crate) fn alone(scene: &'a Scene<'a>, toml: &str) -> Self {
-        let node = Node::start(&scene.run, scene.agent(&scene.run, toml));
+        let node = Node::start(scene, &scene.run, scene.agent(&scene.run, toml));
         Self::new(scene, vec![node])
     }
 
@@ -83,20 +74,26 @@ impl<'a> Bed<'a> {
         user: &str,
         members: usize,
     ) -> Vec<Pin<'c>> {
-        let mut pins: Vec<Pin<'c>> = Vec::new();
-        for _ in 0..MOST_TRIES {
+        // A crowd that came before a member is on the others; a few of its calls later it is not.
+        wait_until("the calls are spread over all members", PATIENCE, || {
+            self.nodes[node].is_even()
+        });
+        let (mut pins, mut surplus): (Vec<Pin<'c>>, Vec<Pin<'c>>) = Default::default();
+        while pins.len() < members {
+            assert!(
+                surplus.len() < MOST_TRIES,
+                "{MOST_TRIES} calls did not reach {members} members"
+            );
             let pin = Pin::start(client, &self.nodes[node].kamailio, user);
-            // Where each goes is Kamailio's choice; the crowd counts in it.
-            if pins.iter().any(|p| p.address == pin.address) {
-                self.calls.add(pin.end());
-            } else {
-                pins.push(pin);
-            }
-            if pins.len() == members {
-                return pins;
-            }
+            let known = pins.iter().any(|p| p.address == pin.address);
+            // Where each goes is Kamailio's choice; as long as the others stay, it is another one soon.
+            let kept = if known { &mut surplus } else { &mut pins };
+            kept.push(pin);
         }
-        panic!("{MOST_TRIES} calls did not reach {members} members");
+        for pin in surplus {
+            self.calls.add(pin.end());
+        }
+        pins
     }
 
     /// Hangs up the calls on a member, or all of them.
@@ -139,7 +136,7 @@ impl<'a> Bed<'a> {
     /// Ends the scenario and judges what holds for every one: no call failed or cut, who was removed
     /// was empty, nothing was made twice, nothing is left.
     #[track_caller]
-    pub(crate) fn close(mut self, made: Made) {
+    pub(crate) fn close(mut self) {
         self.hush();
         for node in &self.nodes {
             wait_until("no dialog is left", PATIENCE, || {
@@ -159,10 +156,8 @@ impl<'a> Bed<'a> {
             assert_eq!(event["calls"], 0, "removed with calls: {event}");
         }
         let of = |kind: &str| events.iter().filter(|e| e["event"] == kind).count();
-        let wanted = match made {
-            Made::ByOrder(before) => before + of("member_booting"),
-            Made::AsFound => of("member_found"),
-        };
+        // Each member that was ever made was ordered by an agent, or made by somebody else and found.
+        let wanted = of("member_booting") + of("member_found");
         for node in &mut self.nodes {
             node.agent.stop();
         }

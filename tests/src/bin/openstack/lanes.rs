@@ -27,8 +27,11 @@ pub(crate) struct Verdict {
 pub(crate) fn play(stage: &Stage, scenarios: &[&Scenario]) -> Vec<Verdict> {
     let began = Instant::now();
     let numbered = scenarios.iter().enumerate();
-    let (together, alone): (Vec<_>, Vec<_>) =
-        numbered.partition(|(_, s)| s.beside == Beside::Others);
+    let (together, alone): (Vec<_>, Vec<_>) = numbered.partition(|(_, s)| match s.beside {
+        Beside::Others => true,
+        Beside::OthersInShort => !stage.full,
+        Beside::Nothing => false,
+    });
     let waiting = Mutex::new(VecDeque::from(together));
     let verdicts = Mutex::new(Vec::new());
     let work = |queue: &Mutex<VecDeque<(usize, &&Scenario)>>| {

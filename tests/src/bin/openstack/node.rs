@@ -7,6 +7,8 @@ use std::time::Duration;
 use kamscale_tests::{Agent, AgentSetup, Kamailio, RunDir, Watch, wait_for, wait_until};
 use serde_json::Value;
 
+use crate::stage::Scene;
+
 /// Real services start members, and may have to be waited for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(150);
 const SHOWN_LOG_LINES: usize = 6;
@@ -23,11 +25,13 @@ pub(crate) struct Node<'a> {
 impl<'a> Node<'a> {
     /// Starts both.
     #[track_caller]
-    pub(crate) fn start(run: &'a RunDir, agent: AgentSetup<'a>) -> Self {
-        let kamailio = Kamailio::minimal(run).start();
+    pub(crate) fn start(scene: &Scene<'_>, run: &'a RunDir, agent: AgentSetup<'a>) -> Self {
+        let instance = scene.instance();
+        let kamailio = Kamailio::minimal(run).define_text("KS_INSTANCE", &instance);
+        let kamailio = kamailio.start();
         Self {
             agent: agent.start(),
-            watch: Watch::new(&run.shm_dir(), "default"),
+            watch: Watch::new(&run.shm_dir(), &instance),
             kamailio,
         }
     }
@@ -104,6 +108,16 @@ impl<'a> Node<'a> {
                 let reason = e["reason"].as_str().unwrap_or_default().to_lowercase();
                 e["event"] != "decision" && words.iter().any(|w| reason.contains(&w.to_lowercase()))
             })
+        })
+    }
+
+    /// Whether the active members of each pool have the same number of this node's calls, give or take one.
+    pub(crate) fn is_even(&mut self) -> bool {
+        let sample = self.watch.sample(0.0);
+        sample.pools.values().all(|members| {
+            let active = members.values().filter(|m| m.state == "active");
+            let calls: Vec<u32> = active.map(|m| m.calls).collect();
+            calls.iter().max().unwrap_or(&0) - calls.iter().min().unwrap_or(&0) <= 1
         })
     }
 

@@ -62,7 +62,7 @@ pub(crate) fn policy(more: &str) -> String {
 pub(crate) fn heat(actuator: Actuator, stack: &str, more: &str) -> String {
     format!(
         "actuator = \"{}\"\nstack = \"{stack}\"\nready_options = 2\nready_interval_s = 0.2\n\
-         look_interval_s = 1.5\nboot_timeout_s = 120\ndelete_timeout_s = 60\n{more}\n",
+         look_interval_s = 1.5\nboot_timeout_s = 75\ndelete_timeout_s = 60\n{more}\n",
         actuator.word()
     )
 }

@@ -7,25 +7,24 @@ use crate::policy::{self, Actuator};
 use crate::stage::Scene;
 
 impl Scene<'_> {
-    /// A pool of one member, made as the operator's part demands; returns the agent's sections and how
-    /// many members the operator made.
+    /// A pool of one member, made as the operator's part demands; returns the agent's sections.
     #[track_caller]
-    pub(crate) fn pool(&self, name: &str, actuator: Actuator, more: &str) -> (String, usize) {
+    pub(crate) fn pool(&self, name: &str, actuator: Actuator, more: &str) -> String {
         let stack = self.stack(name);
         match actuator {
             Actuator::ResourceGroup => {
                 self.resource_group(name, 1);
                 let heat = policy::heat(actuator, &stack, "");
-                (policy::pool(name, more, &heat), 1)
+                policy::pool(name, more, &heat)
             }
             Actuator::AutoscalingGroup => {
                 self.autoscaling_group(name, 1);
                 let heat = policy::heat(actuator, &stack, "");
-                (policy::pool(name, more, &heat), 1)
+                policy::pool(name, more, &heat)
             }
             Actuator::StackPerMember => {
                 let heat = policy::heat(actuator, &stack, &self.per_member(&json!({name: 1})));
-                (policy::pool(name, more, &heat), 0)
+                policy::pool(name, more, &heat)
             }
         }
     }
@@ -55,11 +54,12 @@ impl Scene<'_> {
         });
     }
 
-    /// An auto-scaling group of the shipped template, with the hook that holds deletions.
+    /// An auto-scaling group of the shipped template, with the hook that holds deletions. An alarm that
+    /// still stands when the member has come must not bring another one.
     #[track_caller]
     pub(crate) fn autoscaling_group(&self, pool: &str, count: u32) {
         let size = json!({"pool": pool, "min": 1, "max": 4, "desired": count, "cooldown_s": 0,
-            "scale_out_cooldown_s": 0, "scale_in_cooldown_s": 0});
+            "scale_out_cooldown_s": 30, "scale_in_cooldown_s": 0});
         self.heat().create(&StackSpec {
             name: self.stack(pool),
             template: "pool-autoscaling-group.yaml",

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use kamscale_tests::{AgentSetup, CloudMember, OpenStack, OpenStackOptions, RunDir};
+use kamscale_tests::{AgentSetup, CloudMember, OpenStack, OpenStackOptions, RunDir, built};
 use serde_json::{Value, json};
 
 use crate::cloud::Cloud;
@@ -18,6 +19,9 @@ const MEMBER_HOSTS: [u8; 2] = [101, 180];
 
 /// What the scenarios need beside the usual services.
 const ALSO: [&str; 2] = ["etcd", "prometheus"];
+
+/// What the names of all stacks here begin with.
+const STACKS: &str = "show-";
 
 /// Everything that is there once.
 #[derive(Debug)]
@@ -44,7 +48,11 @@ impl Stage {
             with: ALSO.map(str::to_owned).to_vec(),
             ..OpenStackOptions::default()
         };
-        Ok(Self::new(OpenStack::up(&options)?, full))
+        let stage = Self::new(OpenStack::up(&options)?, full);
+        stage.prepare()?;
+        // What an earlier run that was broken off has left.
+        Heat(&stage.cloud).delete_all(STACKS);
+        Ok(stage)
     }
 
     fn new(services: OpenStack, full: bool) -> Self {
@@ -57,6 +65,22 @@ impl Stage {
             settings: Mutex::default(),
             full,
         }
+    }
+
+    /// What an administrator does once: Gnocchi's archive policy and resource types.
+    fn prepare(&self) -> Result<(), String> {
+        let clouds = self.services.clouds_file();
+        let output = Command::new(built("kamscale"))
+            .args(["cloud", "prepare", "--cloud", "kamscale-admin"])
+            .env(
+                "OS_CLIENT_SECURE_FILE",
+                clouds.with_file_name("secure.yaml"),
+            )
+            .env("OS_CLIENT_CONFIG_FILE", clouds)
+            .output();
+        let output = output.map_err(|e| e.to_string())?;
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        output.status.success().then_some(()).ok_or(said)
     }
 
     fn set(&self, pattern: &str, values: &Value) {
@@ -129,7 +153,7 @@ impl<'a> Scene<'a> {
         let scene = Self {
             stage,
             other: RunDir::new(name),
-            prefix: format!("k{}-{number:02}-", std::process::id()),
+            prefix: format!("{STACKS}{}-{number:02}-", std::process::id()),
             run,
         };
         scene.members(&json!({"address_range": format!("{first}-{last}")}));
@@ -139,6 +163,11 @@ impl<'a> Scene<'a> {
     /// How the plug-in makes members from now on: `boot_s`, `fail`.
     pub(crate) fn members(&self, settings: &Value) {
         self.stage.set(&format!("{}*", self.prefix), settings);
+    }
+
+    /// The instance of its nodes: in Gnocchi it tells their pools from those of other scenarios.
+    pub(crate) fn instance(&self) -> String {
+        self.prefix.trim_end_matches('-').to_owned()
     }
 
     /// A stack name of its own.
@@ -185,6 +214,7 @@ impl<'a> Scene<'a> {
         clouds: &Path,
     ) -> AgentSetup<'r> {
         AgentSetup::new(run, toml)
+            .instance(&self.instance())
             .environment("OS_CLIENT_CONFIG_FILE", &clouds.display().to_string())
             .interval_s(0.5)
     }

@@ -5,7 +5,7 @@ use kamscale_tests::SipClient;
 use serde_json::json;
 
 use super::turn::{fall, ordered_s, rise};
-use crate::bed::{Bed, Made};
+use crate::bed::Bed;
 use crate::node::PATIENCE;
 use crate::policy::{self, Actuator, STEP_CALLS};
 use crate::stage::Scene;
@@ -26,18 +26,19 @@ pub(crate) fn stack_per_member(scene: &Scene<'_>) {
 }
 
 fn there_and_back(scene: &Scene<'_>, actuator: Actuator) {
-    let (pool, before) = scene.pool(POOL, actuator, "");
+    let pool = scene.pool(POOL, actuator, "");
     let mut bed = Bed::alone(scene, &(policy::cloud() + &pool));
     let client = SipClient::new(&scene.run);
-    // Twice: the second time it follows a removal.
-    for _ in 0..2 {
+    // More than once: then it follows a removal.
+    let turns = if scene.stage.full { 3 } else { 1 };
+    for _ in 0..turns {
         let turn = rise(&mut bed, (POOL, USER), PATIENCE, |bed| ordered_s(bed, POOL));
         scene.stage.tally.agent(turn);
         bed.await_even(&[POOL], 2);
         fall(&mut bed, &client, POOL, USER);
         bed.await_even(&[POOL], 1);
     }
-    bed.close(Made::ByOrder(before));
+    bed.close();
 }
 
 /// Two CCPs and one presence server (here two conference members and one of the queue) come and go as one
@@ -69,5 +70,5 @@ pub(crate) fn unit_of_machines(scene: &Scene<'_>) {
     bed.node().await_active("conference", 2);
     bed.node().await_active("queue", 1);
     bed.await_even(&["conference", "queue"], 3);
-    bed.close(Made::ByOrder(0));
+    bed.close();
 }

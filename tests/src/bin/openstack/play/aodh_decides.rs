@@ -1,9 +1,9 @@
 //! Aodh decides: the agent only measures, follows the group, and holds what Heat deletes.
 
-use kamscale_tests::{SipClient, wait_until};
+use kamscale_tests::SipClient;
 
 use super::turn::{now_s, rise};
-use crate::bed::{Bed, Made};
+use crate::bed::Bed;
 use crate::node::{PATIENCE, address_of};
 use crate::policy::{self, Actuator};
 use crate::stage::Scene;
@@ -14,7 +14,7 @@ pub(crate) const USER: &str = "conf-1";
 /// A pool that Aodh scales, and the id of the alarm for more of it.
 #[track_caller]
 pub(crate) fn bed<'a>(scene: &'a Scene<'a>, granularity_s: u32) -> (Bed<'a>, String) {
-    let (pool, _) = scene.pool(
+    let pool = scene.pool(
         POOL,
         Actuator::AutoscalingGroup,
         "max = 4\ndecide = \"aodh\"",
@@ -29,33 +29,31 @@ pub(crate) fn bed<'a>(scene: &'a Scene<'a>, granularity_s: u32) -> (Bed<'a>, Str
 pub(crate) fn there_and_back(scene: &Scene<'_>) {
     let (mut bed, alarm) = bed(scene, 1);
     let client = SipClient::new(&scene.run);
-    for _ in 0..2 {
-        let began_s = now_s();
-        let turn = rise(&mut bed, (POOL, USER), PATIENCE, |_| {
-            scene.alarmed_s(&alarm, began_s)
+    let began_s = now_s();
+    let turn = rise(&mut bed, (POOL, USER), PATIENCE, |_| {
+        scene.alarmed_s(&alarm, began_s)
+    });
+    scene.stage.tally.aodh(turn);
+    bed.await_even(&[POOL], 2);
+    let mut pins = bed.pins(&client, 0, USER, 2);
+    bed.hush();
+    let (held, address) = bed.node().await_one(POOL, "draining");
+    // The load returns while the deletion is held: Heat drops the policy's signals now.
+    let found = bed.node().events("member_found", POOL).len();
+    bed.crowd(0, USER, policy::STEP_CALLS);
+    bed.node().await_event("member_found", POOL, found);
+    bed.node()
+        .await_members(POOL, "two serve while one is held", |members| {
+            let active = members.values().filter(|m| m["state"] == "active");
+            active.count() >= 2 && members.contains_key(&held)
         });
-        scene.stage.tally.aodh(turn);
-        bed.await_even(&[POOL], 2);
-        let mut pins = bed.pins(&client, 0, USER, 2);
-        bed.hush();
-        let (held, address) = bed.node().await_one(POOL, "draining");
-        let serving = |bed: &mut Bed<'_>| {
-            let members = bed.node().members(POOL);
-            members.values().filter(|m| m["state"] == "active").count()
-        };
-        // The load returns while the deletion is held: Heat drops the policy's signals now.
-        bed.crowd(0, USER, policy::STEP_CALLS);
-        wait_until("a member comes while another is held", PATIENCE, || {
-            serving(&mut bed) == 2
-        });
-        assert_lives(scene, &address);
-        bed.hush();
-        bed.release(&mut pins, None);
-        let left = bed.node().await_active(POOL, 1);
-        assert!(!left.contains_key(&held), "{held} was to go");
-        bed.await_even(&[POOL], 1);
-    }
-    bed.close(Made::AsFound);
+    assert_lives(scene, &address);
+    bed.hush();
+    bed.release(&mut pins, None);
+    let left = bed.node().await_active(POOL, 1);
+    assert!(!left.contains_key(&held), "{held} was to go");
+    bed.await_even(&[POOL], 1);
+    bed.close();
 }
 
 /// The agent is killed while it holds a deletion: its successor takes the hold off, and not before the
@@ -82,7 +80,7 @@ pub(crate) fn agent_killed_in_hold(scene: &Scene<'_>) {
         "{held} was to go"
     );
     bed.await_even(&[POOL], 1);
-    bed.close(Made::AsFound);
+    bed.close();
 }
 
 /// Panics unless the process of the member at this address runs.

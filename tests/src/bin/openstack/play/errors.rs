@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::bed::{Bed, Made};
+use crate::bed::Bed;
 use crate::heat::path_of;
 use crate::node::Node;
 use crate::policy::{self, Actuator, STEP_CALLS};
@@ -15,16 +15,17 @@ const POOL: &str = "conference";
 const USER: &str = "conf-1";
 
 /// Members that fail to start are removed again, by their name, and tried anew; the calls go on.
-pub(crate) fn member_fails(scene: &Scene<'_>) {
-    for actuator in [Actuator::ResourceGroup, Actuator::StackPerMember] {
-        failing(scene, actuator);
-        scene.heat().delete_all(&scene.prefix);
-    }
+pub(crate) fn member_of_group_fails(scene: &Scene<'_>) {
+    failing(scene, Actuator::ResourceGroup);
+}
+
+/// The same, each in a stack of its own.
+pub(crate) fn stack_of_member_fails(scene: &Scene<'_>) {
+    failing(scene, Actuator::StackPerMember);
 }
 
 fn failing(scene: &Scene<'_>, actuator: Actuator) {
-    let before = scene.booked("create");
-    let (pool, made) = scene.pool(POOL, actuator, "create_retry_s = 2");
+    let pool = scene.pool(POOL, actuator, "create_retry_s = 2");
     let mut bed = Bed::alone(scene, &(policy::cloud() + &pool));
     bed.node().await_active(POOL, 1);
     scene.members(&json!({"fail": 1}));
@@ -36,26 +37,26 @@ fn failing(scene: &Scene<'_>, actuator: Actuator) {
     bed.hush();
     bed.node().await_active(POOL, 1);
     bed.await_even(&[POOL], 1);
-    bed.close(Made::ByOrder(made + before));
+    bed.close();
 }
 
 /// A wrong password: said in words; right again, nothing else is needed.
 pub(crate) fn wrong_credentials(scene: &Scene<'_>) {
-    let (pool, made) = scene.pool(POOL, Actuator::ResourceGroup, "");
+    let pool = scene.pool(POOL, Actuator::ResourceGroup, "");
     let right = scene.stage.cloud.entry();
     let mut wrong = right.clone();
     wrong["auth"]["password"] = "wrong".into();
     let clouds = |entry: &serde_json::Value| json!({"clouds": {"kamscale": entry}}).to_string();
     let file = scene.run.write("clouds.yaml", clouds(&wrong));
     let agent = scene.agent_with(&scene.run, &(policy::cloud() + &pool), &file);
-    let mut bed = Bed::new(scene, vec![Node::start(&scene.run, agent)]);
+    let mut bed = Bed::new(scene, vec![Node::start(scene, &scene.run, agent)]);
     bed.node()
         .await_reason("the credentials", &["401", "credential", "password"]);
     scene.run.write("clouds.yaml", clouds(&right));
     bed.node().agent.restart();
     bed.node().await_active(POOL, 1);
     bed.await_even(&[POOL], 1);
-    bed.close(Made::ByOrder(made));
+    bed.close();
 }
 
 /// The group's stack is not there yet; made later, its member joins by itself.
@@ -68,13 +69,13 @@ pub(crate) fn missing_stack(scene: &Scene<'_>) {
     scene.resource_group(POOL, 1);
     bed.node().await_active(POOL, 1);
     bed.await_even(&[POOL], 1);
-    bed.close(Made::ByOrder(1));
+    bed.close();
 }
 
 /// The group's stack is deleted by somebody: its members are gone, the agent says so, and goes on when
 /// there is a stack again.
 pub(crate) fn stack_deleted(scene: &Scene<'_>) {
-    let (pool, _) = scene.pool(POOL, Actuator::ResourceGroup, "");
+    let pool = scene.pool(POOL, Actuator::ResourceGroup, "");
     let mut bed = Bed::alone(scene, &(policy::cloud() + &pool));
     bed.node().await_active(POOL, 1);
     scene.heat().delete_all(&scene.stack(POOL));
@@ -84,12 +85,12 @@ pub(crate) fn stack_deleted(scene: &Scene<'_>) {
     scene.resource_group(POOL, 1);
     bed.node().await_active(POOL, 1);
     bed.await_even(&[POOL], 1);
-    bed.close(Made::ByOrder(2));
+    bed.close();
 }
 
 /// One member's stack is deleted by somebody: another one takes its place.
 pub(crate) fn member_deleted(scene: &Scene<'_>) {
-    let (pool, made) = scene.pool(POOL, Actuator::StackPerMember, "");
+    let pool = scene.pool(POOL, Actuator::StackPerMember, "");
     let mut bed = Bed::alone(scene, &(policy::cloud() + &pool));
     let first = bed.node().await_active(POOL, 1);
     let stacks = scene.heat().stacks(&scene.prefix).unwrap_or_default();
@@ -105,13 +106,13 @@ pub(crate) fn member_deleted(scene: &Scene<'_>) {
                     .all(|(name, m)| m["state"] == "active" && !first.contains_key(name))
         });
     bed.await_even(&[POOL], 1);
-    bed.close(Made::ByOrder(made));
+    bed.close();
 }
 
 /// Somebody else updates the same stack again and again while the agent scales it: Heat refuses some of
 /// both (409), and the end is right.
 pub(crate) fn conflict(scene: &Scene<'_>) {
-    let (pool, made) = scene.pool(POOL, Actuator::ResourceGroup, "");
+    let pool = scene.pool(POOL, Actuator::ResourceGroup, "");
     scene.members(&json!({"boot_s": 1}));
     let mut bed = Bed::alone(scene, &(policy::cloud() + &pool));
     bed.node().await_active(POOL, 1);
@@ -130,25 +131,25 @@ pub(crate) fn conflict(scene: &Scene<'_>) {
             .ask("orchestration", "PATCH", &path_of(&stack), Some(&body));
     };
     bed.crowd(0, USER, STEP_CALLS);
-    for _ in 0..10 {
+    for _ in 0..3 {
         disturb();
         std::thread::sleep(Duration::from_millis(300));
     }
     bed.node().await_active(POOL, 2);
     bed.await_even(&[POOL], 2);
     bed.hush();
-    for _ in 0..10 {
+    for _ in 0..3 {
         disturb();
         std::thread::sleep(Duration::from_millis(300));
     }
     bed.node().await_active(POOL, 1);
     bed.await_even(&[POOL], 1);
-    bed.close(Made::ByOrder(made));
+    bed.close();
 }
 
 /// No stack more is allowed: the agent says so, keeps what there is, and goes on when there is room.
 pub(crate) fn quota(scene: &Scene<'_>) {
-    let (pool, made) = scene.pool(POOL, Actuator::StackPerMember, "create_retry_s = 2");
+    let pool = scene.pool(POOL, Actuator::StackPerMember, "create_retry_s = 2");
     let mut bed = Bed::alone(scene, &(policy::cloud() + &pool));
     bed.node().await_active(POOL, 1);
     let limit = |stacks: &str| {
@@ -174,5 +175,5 @@ pub(crate) fn quota(scene: &Scene<'_>) {
     bed.hush();
     bed.node().await_active(POOL, 1);
     bed.await_even(&[POOL], 1);
-    bed.close(Made::ByOrder(made));
+    bed.close();
 }

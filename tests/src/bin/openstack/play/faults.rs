@@ -6,7 +6,7 @@ use std::time::Duration;
 use kamscale_tests::SipClient;
 use serde_json::json;
 
-use crate::bed::{Bed, Made};
+use crate::bed::Bed;
 use crate::policy::{self, Actuator, STEP_CALLS};
 use crate::stage::Scene;
 use crate::traffic::Pin;
@@ -25,13 +25,11 @@ const AWAY: Duration = Duration::from_secs(4);
 /// One thing that goes wrong, and how it ends.
 type Fault<'f> = &'f dyn Fn(&mut Bed<'_>);
 
-fn bed<'a>(scene: &'a Scene<'a>) -> (Bed<'a>, Made) {
+fn bed<'a>(scene: &'a Scene<'a>) -> Bed<'a> {
     scene.members(&json!({"boot_s": BOOT_S}));
     let pools = POOLS.map(|(name, _, actuator)| scene.pool(name, actuator, ""));
-    let before = pools.iter().map(|(_, before)| before).sum();
-    let toml = pools.map(|(text, _)| text).concat();
-    let bed = Bed::alone(scene, &(policy::cloud() + &toml));
-    (bed, Made::ByOrder(before))
+    let toml = pools.concat();
+    Bed::alone(scene, &(policy::cloud() + &toml))
 }
 
 /// Something goes wrong while a member of each pool is made.
@@ -97,13 +95,13 @@ fn away(service: &'static str) -> impl Fn(&mut Bed<'_>) {
 }
 
 fn play(scene: &Scene<'_>, creation: &[&'static str], drain: &[&'static str]) {
-    let (mut bed, made) = bed(scene);
+    let mut bed = bed(scene);
     let client = SipClient::new(&scene.run);
     for (during_creation, during_drain) in creation.iter().zip(drain) {
         in_creation(&mut bed, &away(during_creation));
         in_drain(&mut bed, &client, &away(during_drain));
     }
-    bed.close(made);
+    bed.close();
 }
 
 /// The services on which making and removing depend, each in one of both.
@@ -126,7 +124,7 @@ pub(crate) fn all_services(scene: &Scene<'_>) {
 
 /// A service that hangs: its port stays open and nobody answers.
 pub(crate) fn heat_hangs(scene: &Scene<'_>) {
-    let (mut bed, made) = bed(scene);
+    let mut bed = bed(scene);
     let client = SipClient::new(&scene.run);
     let hang = |bed: &mut Bed<'_>| {
         let services = &bed.scene.stage.services;
@@ -139,12 +137,12 @@ pub(crate) fn heat_hangs(scene: &Scene<'_>) {
     };
     in_creation(&mut bed, &hang);
     in_drain(&mut bed, &client, &hang);
-    bed.close(made);
+    bed.close();
 }
 
 /// All tokens of the agent's user are void from one moment to the next.
 pub(crate) fn token_revoked(scene: &Scene<'_>) {
-    let (mut bed, made) = bed(scene);
+    let mut bed = bed(scene);
     let client = SipClient::new(&scene.run);
     let revoke = |bed: &mut Bed<'_>| {
         // A password that is set anew ends all tokens; the same password keeps all files right.
@@ -158,12 +156,12 @@ pub(crate) fn token_revoked(scene: &Scene<'_>) {
     };
     in_creation(&mut bed, &revoke);
     in_drain(&mut bed, &client, &revoke);
-    bed.close(made);
+    bed.close();
 }
 
 /// kill -9 for the agent, and its successor.
 pub(crate) fn agent_killed(scene: &Scene<'_>) {
-    let (mut bed, made) = bed(scene);
+    let mut bed = bed(scene);
     let client = SipClient::new(&scene.run);
     let kill = |bed: &mut Bed<'_>| {
         bed.node().agent.kill();
@@ -180,5 +178,5 @@ pub(crate) fn agent_killed(scene: &Scene<'_>) {
     assert_eq!(drained(&mut bed), before, "the drains go on");
     bed.release(&mut pins, None);
     each_has(&mut bed, 1);
-    bed.close(made);
+    bed.close();
 }

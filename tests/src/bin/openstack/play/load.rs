@@ -5,11 +5,10 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use kamscale_tests::report::{Figure, rounded};
-use kamscale_tests::{Kamailio, RunDir, repository, wait_until};
+use kamscale_tests::{Kamailio, repository, wait_until};
 
 use super::aodh_decides::{POOL, USER, bed};
 use super::turn::{now_s, rise};
-use crate::bed::Made;
 use crate::node::{Node, PATIENCE};
 use crate::policy;
 use crate::stage::Scene;
@@ -44,14 +43,18 @@ pub(crate) fn requests(scene: &Scene<'_>) {
             policy::pool(&format!("p{number}"), "mode = \"advise\"", &heat)
         });
         let toml = policy::cloud() + &pools.collect::<String>();
-        let mut node = Node::start(&scene.run, scene.agent(&scene.run, &toml).interval_s(1.0));
+        let mut node = Node::start(
+            scene,
+            &scene.run,
+            scene.agent(&scene.run, &toml).interval_s(1.0),
+        );
         for number in 0..*size {
             let one = |m: &std::collections::BTreeMap<_, _>| m.len() == 1;
             node.await_members(&format!("p{number}"), "its member is known", one);
         }
-        let (before, began) = (asked(&scene.run), Instant::now());
+        let (before, began) = (asked(scene), Instant::now());
         std::thread::sleep(MEASURED);
-        let rate = (asked(&scene.run) - before) / began.elapsed().as_secs_f64();
+        let rate = (asked(scene) - before) / began.elapsed().as_secs_f64();
         let figure = Figure::new(
             &format!("api.requests_per_s.{size}_pools"),
             rounded(rate),
@@ -63,7 +66,7 @@ pub(crate) fn requests(scene: &Scene<'_>) {
         )));
         node.agent.stop();
         node.kamailio.stop();
-        let _ = std::fs::remove_file(scene.run.file("agent-default.state"));
+        let _ = std::fs::remove_file(scene.run.file(&format!("agent-{}.state", scene.instance())));
     }
     scene.heat().delete_all(&scene.prefix);
 }
@@ -74,8 +77,8 @@ fn group(number: usize) -> String {
 
 /// What the agent counted of its requests to the cloud.
 #[track_caller]
-fn asked(run: &RunDir) -> f64 {
-    let text = metrics(run);
+fn asked(scene: &Scene<'_>) -> f64 {
+    let text = metrics(scene);
     let lines = text
         .lines()
         .filter(|l| l.starts_with("kamscale_cloud_request"));
@@ -88,8 +91,8 @@ fn asked(run: &RunDir) -> f64 {
 
 /// The agent's `/metrics`.
 #[track_caller]
-fn metrics(run: &RunDir) -> String {
-    let socket = run.file("agent-default.sock");
+fn metrics(scene: &Scene<'_>) -> String {
+    let socket = scene.run.file(&format!("agent-{}.sock", scene.instance()));
     let asked = UnixStream::connect(&socket).and_then(|mut stream| {
         stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: agent\r\n\r\n")?;
         let mut answer = String::new();
@@ -101,7 +104,10 @@ fn metrics(run: &RunDir) -> String {
 
 /// Processor time and memory of an agent with very many members, which it publishes to Gnocchi each second.
 pub(crate) fn many_members(scene: &Scene<'_>) {
-    let kamailio = Kamailio::with_text(&scene.run, &many_features()).start();
+    let kamailio = Kamailio::with_text(&scene.run, &many_features());
+    let kamailio = kamailio
+        .define_text("KS_INSTANCE", scene.instance())
+        .start();
     let mut toml = policy::cloud() + "[gnocchi]\n\n";
     for pool in 0..POOLS {
         toml += &format!(
@@ -185,6 +191,6 @@ pub(crate) fn stock_aodh(scene: &Scene<'_>) {
     });
     scene.stage.tally.stock_aodh(turn);
     bed.hush();
-    bed.close(Made::AsFound);
+    bed.close();
     again(&[]);
 }

@@ -16,6 +16,8 @@ use crate::stage::Scene;
 pub(crate) enum Beside {
     /// Others: it has its own stacks, addresses and processes.
     Others,
+    /// Nothing in the full run, because its moments are figures; else others.
+    OthersInShort,
     /// Nothing: it stops services, or is measured.
     Nothing,
 }
@@ -45,6 +47,15 @@ const fn beside_others(name: &'static str, play: fn(&Scene<'_>)) -> Scenario {
     }
 }
 
+const fn timed(name: &'static str, play: fn(&Scene<'_>)) -> Scenario {
+    Scenario {
+        name,
+        beside: Beside::OthersInShort,
+        form: Form::Always,
+        play,
+    }
+}
+
 const fn alone(name: &'static str, form: Form, play: fn(&Scene<'_>)) -> Scenario {
     Scenario {
         name,
@@ -56,26 +67,21 @@ const fn alone(name: &'static str, form: Form, play: fn(&Scene<'_>)) -> Scenario
 
 /// All of them, in the order in which they are played.
 pub(crate) const ALL: &[Scenario] = &[
-    // Figures of the loop are of quiet machines.
-    alone(
+    timed(
+        "Aodh scales an autoscaling group",
+        aodh_decides::there_and_back,
+    ),
+    timed(
         "the agent scales a resource group",
-        Form::Always,
         agent_decides::resource_group,
     ),
-    alone(
+    timed(
         "the agent scales an autoscaling group",
-        Form::Always,
         agent_decides::autoscaling_group,
     ),
-    alone(
+    timed(
         "the agent makes a stack for each member",
-        Form::Always,
         agent_decides::stack_per_member,
-    ),
-    alone(
-        "Aodh scales an autoscaling group",
-        Form::Always,
-        aodh_decides::there_and_back,
     ),
     beside_others(
         "two nodes over Gnocchi: one decision, removal waits for both",
@@ -86,7 +92,14 @@ pub(crate) const ALL: &[Scenario] = &[
         two_nodes::over_prometheus,
     ),
     beside_others("the agent is killed in the middle", faults::agent_killed),
-    beside_others("a member that fails is replaced", errors::member_fails),
+    beside_others(
+        "a member of a group that fails is replaced",
+        errors::member_of_group_fails,
+    ),
+    beside_others(
+        "a member's stack that fails is replaced",
+        errors::stack_of_member_fails,
+    ),
     beside_others("wrong credentials", errors::wrong_credentials),
     beside_others("the stack is missing", errors::missing_stack),
     beside_others("the stack is deleted by somebody", errors::stack_deleted),
@@ -96,9 +109,8 @@ pub(crate) const ALL: &[Scenario] = &[
         "a unit of several machines comes and goes as one",
         agent_decides::unit_of_machines,
     ),
-    alone(
+    beside_others(
         "the agent is killed in a hold",
-        Form::Always,
         aodh_decides::agent_killed_in_hold,
     ),
     alone(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kamscale_tests::{SipClient, wait_until};
 use serde_json::json;
 
-use crate::bed::{Bed, Made};
+use crate::bed::Bed;
 use crate::node::{Node, PATIENCE};
 use crate::policy::{self, Actuator, STEP_CALLS};
 use crate::stage::Scene;
@@ -37,7 +37,7 @@ pub(crate) fn over_gnocchi(scene: &Scene<'_>) {
     silence_blocks_removal(&mut bed, &clients);
     one_creation(&mut bed);
     the_leader_dies(&mut bed, &clients);
-    bed.close(Made::ByOrder(1));
+    bed.close();
 }
 
 /// Over Prometheus.
@@ -46,11 +46,11 @@ pub(crate) fn over_prometheus(scene: &Scene<'_>) {
     let clients = [SipClient::new(&scene.run), SipClient::new(&scene.other)];
     one_creation(&mut bed);
     removal_waits_for_both(&mut bed, &clients);
-    bed.close(Made::ByOrder(1));
+    bed.close();
 }
 
 fn bed<'a>(scene: &'a Scene<'a>, source: Source) -> Bed<'a> {
-    let (pool, _) = scene.pool(POOL, Actuator::ResourceGroup, "");
+    let pool = scene.pool(POOL, Actuator::ResourceGroup, "");
     let etcd = scene.stage.endpoint("KAMSCALE_ETCD_PORT");
     let listens =
         [&scene.run, &scene.other].map(|run| format!("{}:{METRICS_PORT}", run.next_address()));
@@ -83,7 +83,11 @@ fn bed<'a>(scene: &'a Scene<'a>, source: Source) -> Bed<'a> {
         } else {
             &scene.other
         };
-        Node::start(run, scene.agent(run, &toml).also_listen(&listens[number]))
+        Node::start(
+            scene,
+            run,
+            scene.agent(run, &toml).also_listen(&listens[number]),
+        )
     };
     Bed::new(scene, vec![node(0), node(1)])
 }
