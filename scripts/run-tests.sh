@@ -82,7 +82,10 @@ step_build() {
     execute build-agent "build of the agent" cargo build --release -p kamscale-agent
 }
 step_end-to-end() { cargo_test end-to-end "end to end with a real Kamailio" --release -p kamscale-tests; }
-step_openstack() { execute openstack "end to end with a real OpenStack" scripts/openstack.sh --short; }
+step_openstack() {
+    execute openstack-agent "agent with a real OpenStack" scripts/openstack-agent.sh
+    execute openstack "end to end with a real OpenStack" scripts/openstack.sh --short
+}
 
 [ $# -gt 0 ] || set -- "${STEPS[@]}"
 for step in "$@"; do

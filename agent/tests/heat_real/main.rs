@@ -1,10 +1,6 @@
-//! The Heat actuators against a real Heat (`make openstack-up`), with members that are SIP servers on
-//! loopback. Needs `KAMSCALE_OPENSTACK_CLOUDS` (the test bed's clouds.yaml); skips without it:
-//!
-//! ```text
-//! . target/openstack/endpoints.env
-//! KAMSCALE_OPENSTACK_CLOUDS=$OS_CLIENT_CONFIG_FILE cargo test -p kamscale-agent --test heat_real
-//! ```
+//! The Heat actuators against a real Heat, with members that are SIP servers on loopback.
+//! `scripts/openstack-agent.sh` starts the services and runs this; needs `KAMSCALE_OPENSTACK_CLOUDS`
+//! (the test bed's clouds.yaml), and skips without it.
 
 #![allow(clippy::unwrap_used, reason = "tests may: a panic is their verdict")]
 #![allow(

@@ -16,7 +16,7 @@ use super::ledger::Ledger;
 use super::trouble::{Trouble, failed};
 use super::view::Row;
 use super::wish::Wish;
-use super::{autoscaling_group, resource_group};
+use super::{autoscaling_group, resource_group, tidy};
 use crate::actuator::ActuatorError;
 use crate::cloud::{Cloud, CloudError};
 use crate::config::{HeatActuator, HeatConfig};
@@ -48,6 +48,8 @@ pub(super) struct Work {
     sent: Option<(Instant, Wish)>,
     pub(super) addresses: HashMap<String, (Instant, Option<IpAddr>)>,
     pub(super) held: HashMap<String, Vec<String>>,
+    /// Since when nothing holds a member that leaves, or since Heat was last told to go on.
+    pub(super) released_at: HashMap<String, Instant>,
     pub(super) going_since: HashMap<String, Instant>,
     pub(super) strange_since: HashMap<String, Instant>,
     pub(super) obeyed_at: Option<Instant>,
@@ -124,8 +126,14 @@ impl Group {
         }
         self.release(wish.as_ref().unwrap_or_else(|waits| waits), work)
             .await?;
-        let Ok(wish) = wish else {
-            return Ok(());
+        let is_forgotten = tidy::is_forgotten(wish.as_ref().unwrap_or_else(|waits| waits), work);
+        let wish = match wish {
+            Ok(wish) | Err(wish) if is_forgotten => Wish {
+                is_stuck: true,
+                ..wish
+            },
+            Ok(wish) => wish,
+            Err(_) => return Ok(()),
         };
         if !wish.is_due() {
             work.sent = None;
@@ -140,6 +148,7 @@ impl Group {
         match outcome {
             Ok(()) => {
                 work.sent = Some((Instant::now(), wish));
+                work.released_at.clear();
                 Ok(())
             }
             // It is being changed, or nobody knows: the next step looks, and sends what is missing.
@@ -151,25 +160,6 @@ impl Group {
             Err(Failure::Other(error)) => Err(error),
             Err(Failure::TooEarly) => Ok(()),
         }
-    }
-
-    /// Lets go what waits at its hook and is to leave.
-    async fn release(&self, wish: &Wish, work: &mut Work) -> Result<(), ActuatorError> {
-        for row in &wish.going {
-            let Some(nested) = row.nested.as_ref().filter(|_| self.ledger().leaves(row)) else {
-                continue;
-            };
-            for resource in &row.held {
-                match self.heat.release(nested, resource).await {
-                    Ok(()) => {}
-                    Err(error) if is_passing(&error) => continue,
-                    Err(error) => return Err(self.trouble().member(&row.name, error)),
-                }
-            }
-            // Whether that was enough, the next look finds out.
-            work.held.remove(&row.identity);
-        }
-        Ok(())
     }
 
     async fn send(&self, wish: &Wish, work: &Work) -> Result<(), Failure> {

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::boot;
 use super::group::{POLL, is_passing};
 use super::stacks::{StackPerMember, is_broken};
+use super::tidy::FORGOTTEN;
 use super::trouble::failed;
 use crate::actuator::{Actuator, ActuatorError, Found, Handle, Order};
 use crate::heat::StackPath;
@@ -81,6 +82,7 @@ impl Actuator for StackPerMember {
         let name = named.unwrap_or_else(|| self.names.stack(order));
         let deadline = Instant::now() + Duration::from_secs_f64(self.config.delete_timeout_s);
         let mut deleted: Option<StackPath> = None;
+        let mut asked_at = Instant::now();
         loop {
             let found = match (self.find(&name).await?, &deleted) {
                 (Some(stack), _) => Some(stack),
@@ -95,10 +97,11 @@ impl Actuator for StackPerMember {
             if stack.name == name {
                 deleted = Some(path.clone());
             }
-            let is_going = stack.status.is_leaving();
-            if is_going && !stack.status.is_failed() {
+            let is_going = stack.status.is_leaving() && !stack.status.is_failed();
+            if is_going && asked_at.elapsed() < FORGOTTEN {
                 self.release(&path).await?;
             } else {
+                asked_at = Instant::now();
                 match self.heat.delete(&path).await {
                     Ok(_) => {}
                     Err(error) if error.is_not_found() || is_passing(&error) => {}

@@ -6,15 +6,19 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::autoscaling_group;
-use super::group::{Group, Work};
+use super::group::{Group, Work, is_passing};
 use super::view::Row;
 use super::wish::Wish;
+use crate::actuator::ActuatorError;
 use crate::cloud::CloudError;
 use crate::config::HeatActuator;
 use crate::heat::StackPath;
 
 /// Something strange is left alone for so long: the loop, or Heat, may be about to deal with it.
 const STRANGE: Duration = Duration::from_secs(20);
+/// A deletion that nothing holds is done in less, if an engine of Heat knows of it; asked for again, it is
+/// taken up by the next engine.
+pub(super) const FORGOTTEN: Duration = Duration::from_secs(30);
 /// Between two members that are asked for in Heat's place, as a scaling policy's cooldown by default.
 const COOLDOWN: Duration = Duration::from_secs(60);
 
@@ -43,6 +47,31 @@ impl Group {
         {
             tracing::warn!("pool {}: {}", self.pool, self.trouble().change(error));
         }
+    }
+
+    /// Lets go what waits at its hook and is to leave.
+    pub(super) async fn release(&self, wish: &Wish, work: &mut Work) -> Result<(), ActuatorError> {
+        let goes = |identity: &String| wish.going.iter().any(|row| row.identity == *identity);
+        work.released_at.retain(|identity, _| goes(identity));
+        for row in &wish.going {
+            let Some(nested) = row.nested.as_ref().filter(|_| self.ledger().leaves(row)) else {
+                continue;
+            };
+            let identity = row.identity.clone();
+            work.released_at
+                .entry(identity)
+                .or_insert_with(Instant::now);
+            for resource in &row.held {
+                match self.heat.release(nested, resource).await {
+                    Ok(()) => {}
+                    Err(error) if is_passing(&error) => continue,
+                    Err(error) => return Err(self.trouble().member(&row.name, error)),
+                }
+            }
+            // Whether that was enough, the next look finds out.
+            work.held.remove(&row.identity);
+        }
+        Ok(())
     }
 
     /// Members that could not be made and that no order claims cost, and nobody will ever use them.
@@ -161,8 +190,40 @@ impl Group {
     }
 }
 
+/// Whether nothing holds a deletion and Heat does not go on with it: the engine that was at it died, and
+/// the next one takes it up only with a change of the stack, at whose hook it then waits anew (measured).
+pub(super) fn is_forgotten(wish: &Wish, work: &Work) -> bool {
+    let coming = wish.stay.iter().any(Row::is_coming);
+    let mut since = work.released_at.values();
+    !coming && since.any(|at| at.elapsed() >= FORGOTTEN)
+}
+
 /// Whether something strange has been seen of a member for long enough.
 fn is_old(row: &Row, work: &mut Work) -> bool {
     let since = work.strange_since.entry(row.identity.clone());
     since.or_insert_with(Instant::now).elapsed() >= STRANGE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actuator::heat::tests::row;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deletion_that_nothing_holds_and_that_lasts_too_long_was_forgotten() {
+        let mut work = Work::default();
+        let mut wish = Wish {
+            going: vec![row("a", "DELETE_IN_PROGRESS")],
+            ..Wish::default()
+        };
+        work.released_at.insert("a".into(), Instant::now());
+        assert!(!is_forgotten(&wish, &work));
+        tokio::time::advance(FORGOTTEN).await;
+        assert!(is_forgotten(&wish, &work));
+        wish.stay = vec![row("b", "CREATE_IN_PROGRESS")];
+        assert!(
+            !is_forgotten(&wish, &work),
+            "what is made is not broken off"
+        );
+    }
 }

@@ -1,4 +1,4 @@
-//! Against the real Keystone: `make openstack-up`, then `cargo test -- --ignored real_`.
+//! Against the real Keystone; `scripts/openstack-agent.sh` runs it.
 
 use serde_json::Value;
 
@@ -34,7 +34,7 @@ async fn asks_every_service(cloud: &Keystone) -> Result<(), CloudError> {
 }
 
 #[tokio::test]
-#[ignore = "needs make openstack-up"]
+#[ignore = "needs services: scripts/openstack-agent.sh"]
 async fn real_services_answer_a_user_and_an_application_credential() {
     for name in ["kamscale", "kamscale-application", "kamscale-restricted"] {
         let result = asks_every_service(&cloud(name)).await;
@@ -43,7 +43,7 @@ async fn real_services_answer_a_user_and_an_application_credential() {
 }
 
 #[tokio::test]
-#[ignore = "needs make openstack-up"]
+#[ignore = "needs services: scripts/openstack-agent.sh"]
 async fn a_real_token_that_was_revoked_is_replaced() {
     for name in ["kamscale", "kamscale-application"] {
         let cloud = cloud(name);
@@ -64,7 +64,7 @@ async fn a_real_token_that_was_revoked_is_replaced() {
 }
 
 #[tokio::test]
-#[ignore = "needs make openstack-up"]
+#[ignore = "needs services: scripts/openstack-agent.sh"]
 async fn a_real_stack_that_is_not_there_is_not_found() {
     let asked = Request::get(Service::Orchestration, "/stacks/nobody-made-this");
     let error = cloud("kamscale").request(asked).await.unwrap_err();

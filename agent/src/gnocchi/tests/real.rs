@@ -81,7 +81,7 @@ async fn two_nodes(instance: &str) -> (Arc<Keystone>, [Arc<Sink>; 2]) {
 }
 
 #[tokio::test]
-#[ignore = "needs make openstack-up"]
+#[ignore = "needs services: scripts/openstack-agent.sh"]
 async fn real_sums_of_two_nodes_are_right_at_every_granularity_and_repeated_batches_count_once() {
     let instance = instance("sums");
     let (cloud, sinks) = two_nodes(&instance).await;
@@ -159,7 +159,7 @@ async fn repeated_batches_count_once(cloud: &Keystone, instance: &str, begin_s: 
 }
 
 #[tokio::test]
-#[ignore = "needs make openstack-up"]
+#[ignore = "needs services: scripts/openstack-agent.sh"]
 async fn real_nodes_are_read_as_they_last_reported() {
     let instance = instance("read");
     let (cloud, sinks) = two_nodes(&instance).await;
@@ -203,7 +203,7 @@ async fn real_nodes_are_read_as_they_last_reported() {
 }
 
 #[tokio::test]
-#[ignore = "needs make openstack-up"]
+#[ignore = "needs services: scripts/openstack-agent.sh"]
 async fn real_preparation_needs_an_administrator_once() {
     prepare(&cloud("kamscale-admin")).await.unwrap();
     let user = cloud("kamscale");
@@ -234,7 +234,7 @@ async fn service(action: &str, name: &str) {
 }
 
 #[tokio::test]
-#[ignore = "needs a test bed of its own, named in KAMSCALE_OPENSTACK"]
+#[ignore = "stops a service: scripts/openstack-agent.sh"]
 async fn alone_an_outage_of_gnocchi_is_filled_back() {
     let instance = instance("outage");
     let (cloud, sinks) = two_nodes(&instance).await;

@@ -57,6 +57,15 @@ impl<'a> Bed<'a> {
         self.crowds.push(crowd);
     }
 
+    /// Short calls, one after the other, through the first node.
+    pub(crate) fn short_calls(&mut self, user: &str) {
+        self.started += 1;
+        let name = format!("short-{}", self.started);
+        let kamailio = &self.nodes[0].kamailio;
+        let crowd = Crowd::short(&self.scene.run, &name, kamailio, user);
+        self.crowds.push(crowd);
+    }
+
     /// No new calls of crowds; the running ones end as they would.
     pub(crate) fn hush(&mut self) {
         self.crowds.iter_mut().for_each(Crowd::finish);

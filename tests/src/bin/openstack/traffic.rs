@@ -7,6 +7,8 @@ use kamscale_tests::{Call, Kamailio, RunDir, SipClient, Sipp, SippSetup};
 
 /// How long one call of a crowd lasts. A crowd that is told to end has ended after so long.
 const TALK: Duration = Duration::from_secs(4);
+/// Calls by which the first use of a newcomer is seen at once.
+const SHORT_TALK: Duration = Duration::from_millis(500);
 /// A crowd ends within this, on any machine.
 const END: Duration = Duration::from_secs(40);
 
@@ -49,6 +51,15 @@ impl Crowd {
         let setup = setup.rate(calls * 2, Duration::from_secs(1)).talk(TALK);
         Self {
             sipp: setup.option(&["-l", &calls.to_string()]).start(),
+        }
+    }
+
+    /// Starts four short calls a second: about two of them go on at any time.
+    pub(crate) fn short(run: &RunDir, name: &str, kamailio: &Kamailio<'_>, user: &str) -> Self {
+        let setup = SippSetup::caller(run, name, kamailio.sip(), user);
+        let setup = setup.rate(4, Duration::from_secs(1)).talk(SHORT_TALK);
+        Self {
+            sipp: setup.start(),
         }
     }
 

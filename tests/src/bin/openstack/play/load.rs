@@ -55,15 +55,16 @@ pub(crate) fn requests(scene: &Scene<'_>) {
         let (before, began) = (asked(scene), Instant::now());
         std::thread::sleep(MEASURED);
         let rate = (asked(scene) - before) / began.elapsed().as_secs_f64();
-        let figure = Figure::new(
-            &format!("api.requests_per_s.{size}_pools"),
-            rounded(rate),
-            "1/s",
-        );
-        scene.stage.tally.figure(figure.how(format!(
+        let how = format!(
             "requests of an agent at rest to all services of the cloud, {size} pools on {} groups",
             groups.min(*size)
-        )));
+        );
+        let name = format!("api.requests_per_s.{size}_pools");
+        let tally = &scene.stage.tally;
+        tally.figure(Figure::new(&name, rounded(rate), "1/s").how(how.clone()));
+        if sizes.last() == Some(size) {
+            tally.figure(Figure::new("api.requests_per_s", rounded(rate), "1/s").how(how));
+        }
         node.agent.stop();
         node.kamailio.stop();
         let _ = std::fs::remove_file(scene.run.file(&format!("agent-{}.state", scene.instance())));

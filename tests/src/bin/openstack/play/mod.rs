@@ -115,13 +115,13 @@ pub(crate) const ALL: &[Scenario] = &[
     ),
     alone(
         "Heat and Keystone are away in the middle",
-        Form::Full,
+        Form::Always,
         faults::heat_and_keystone,
     ),
-    alone("Gnocchi and Aodh are away", Form::Full, aodh_faults::play),
+    alone("Gnocchi and Aodh are away", Form::Always, aodh_faults::play),
     alone(
         "the tokens are revoked in the middle",
-        Form::Full,
+        Form::Always,
         faults::token_revoked,
     ),
     alone(

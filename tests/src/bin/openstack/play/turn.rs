@@ -26,7 +26,8 @@ pub(crate) fn rise(
     decided_s: impl Fn(&mut Bed<'_>) -> Option<f64>,
 ) -> Loop {
     let before = bed.node().await_active(pool, 1);
-    bed.crowd(0, user, STEP_CALLS);
+    bed.short_calls(user);
+    bed.crowd(0, user, STEP_CALLS - 1);
     let threshold = SCALE_OUT_LOAD * f64::from(CAPACITY);
     wait_until("the load is there", PATIENCE, || {
         f64::from(bed.node().calls(pool)) > threshold
