@@ -49,11 +49,11 @@ pub fn member_id(pool: &str, member: &str) -> u64 {
 
 /// Maps and sets over identities, which are hashes already: hashing them again would be the largest
 /// part of a publication. Whoever names members must be trusted not to make them collide.
-pub(crate) type ById<T> = std::collections::HashMap<u64, T, BuildHasherDefault<AsItIs>>;
+pub type ById<T> = std::collections::HashMap<u64, T, BuildHasherDefault<AsItIs>>;
 
 /// The hasher of [`ById`].
 #[derive(Debug, Default)]
-pub(crate) struct AsItIs(u64);
+pub struct AsItIs(u64);
 
 impl Hasher for AsItIs {
     fn finish(&self) -> u64 {

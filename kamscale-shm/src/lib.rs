@@ -34,7 +34,7 @@ mod uri;
 
 pub use desired::{DesiredReader, Refresh};
 pub use files::ShmError;
-pub use hash::{member_id, xxh3};
+pub use hash::{AsItIs, ById, member_id, xxh3};
 pub use observed::Observed;
 pub use publisher::{PublishError, Publisher};
 pub use snapshot::{

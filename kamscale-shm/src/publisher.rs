@@ -1,7 +1,7 @@
 //! The agent's side of the desired file: it owns the file, gives members their slots, keeps the
 //! row tables and publishes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::encode::{Placement, encode};
 use crate::files::{self, Layout, ShmError};
 use crate::hash::{member_id, xxh3};
 use crate::layout::DesiredFile;
-use crate::limits::{MAX_MEMBERS, MAX_POOLS, MAX_TABLE_WORDS};
+use crate::limits::{HASH_BITS, MAX_MEMBERS, MAX_POOLS, MAX_TABLE_WORDS};
 use crate::mapping::Mapped;
 use crate::publication;
 use crate::rows::{RowTable, Weighted};
@@ -46,6 +46,10 @@ impl fmt::Display for PublishError {
 
 impl std::error::Error for PublishError {}
 
+/// Rows, over all pools, for which the publisher remembers more than their owners: as many as one of
+/// the largest pools has. They take 8 bytes each; pools that changed lately come first.
+const REMEMBERED_ROWS: usize = 1 << *HASH_BITS.end();
+
 /// The one writer of an instance's desired file.
 #[derive(Debug)]
 pub struct Publisher {
@@ -56,6 +60,8 @@ pub struct Publisher {
     members: Slots,
     pools: Slots,
     rows: HashMap<String, RowTable>,
+    /// Pools whose rows are remembered, the one that changed last at the end.
+    recent: VecDeque<String>,
     current: Option<TableSpec>,
     _lock: File,
 }
@@ -89,6 +95,7 @@ impl Publisher {
             members: Slots::new(MAX_MEMBERS),
             pools: Slots::new(MAX_POOLS),
             rows: HashMap::new(),
+            recent: VecDeque::new(),
             current: None,
             _lock: lock,
         };
@@ -174,6 +181,7 @@ impl Publisher {
     fn update_rows(&mut self, spec: &TableSpec, ids: &[u64]) {
         let mut rows = HashMap::with_capacity(spec.pools.len());
         let mut ids = ids.iter();
+        let mut changed: Vec<&str> = Vec::new();
         for pool in &spec.pools {
             let members: Vec<Weighted> = pool
                 .members
@@ -186,15 +194,43 @@ impl Publisher {
                 .collect();
             let table = match self.rows.remove(&pool.name) {
                 Some(table) if table.is_of(pool.hash_bits, &members) => table,
-                Some(mut table) if table.bits() == pool.hash_bits => {
-                    table.change(&members);
-                    table
+                before => {
+                    changed.push(&pool.name);
+                    match before {
+                        Some(mut table) if table.bits() == pool.hash_bits => {
+                            table.change(&members);
+                            table
+                        }
+                        _ => RowTable::new(pool.hash_bits, &members),
+                    }
                 }
-                _ => RowTable::new(pool.hash_bits, &members),
             };
             rows.insert(pool.name.clone(), table);
         }
         self.rows = rows;
+        self.remember(&changed);
+    }
+
+    /// Keeps the memory bounded: pools that did not change for long are made anew when they do.
+    fn remember(&mut self, changed: &[&str]) {
+        let again: HashSet<&str> = changed.iter().copied().collect();
+        let rows = &self.rows;
+        self.recent
+            .retain(|name| rows.contains_key(name) && !again.contains(name.as_str()));
+        self.recent
+            .extend(changed.iter().map(|name| (*name).to_owned()));
+        let mut remembered: usize = self.rows.values().map(RowTable::remembered).sum();
+        while remembered > REMEMBERED_ROWS {
+            let Some(table) = self
+                .recent
+                .pop_front()
+                .and_then(|name| self.rows.get_mut(&name))
+            else {
+                break;
+            };
+            remembered -= table.remembered();
+            table.forget();
+        }
     }
 
     /// Where the counts of a member are.

@@ -27,30 +27,18 @@ pub struct Weighted {
     pub weight: u16,
 }
 
-/// The best claim on a row so far: `score = tau / weight`, compared exactly, the lower id on ties.
+/// A claim: `score = tau / weight`, compared exactly, the lower id on ties.
 #[derive(Clone, Copy, Debug)]
 struct Claim {
     tau: u64,
-    weight: u16,
-    owner: u16,
-    id: u64,
+    member: Weighted,
 }
-
-const UNCLAIMED: Claim = Claim {
-    tau: u64::MAX,
-    weight: 0,
-    owner: NOBODY,
-    id: 0,
-};
 
 impl Claim {
     fn beats(&self, other: &Self) -> bool {
-        if other.weight == 0 {
-            return true;
-        }
-        let mine = u128::from(self.tau) * u128::from(other.weight);
-        let theirs = u128::from(other.tau) * u128::from(self.weight);
-        mine < theirs || (mine == theirs && self.id < other.id)
+        let mine = u128::from(self.tau) * u128::from(other.member.weight);
+        let theirs = u128::from(other.tau) * u128::from(self.member.weight);
+        mine < theirs || (mine == theirs && self.member.id < other.member.id)
     }
 }
 
@@ -58,7 +46,10 @@ impl Claim {
 #[derive(Clone, Debug)]
 pub struct RowTable {
     bits: u8,
-    rows: Vec<Claim>,
+    /// The owner's index per row, or [`NOBODY`].
+    owners: Vec<u16>,
+    /// The owner's tau per row; empty once forgotten ([`Self::forget`]).
+    taus: Vec<u64>,
     members: Vec<Weighted>,
     /// Every member has offered its claims with tau < horizon x weight.
     horizon: u64,
@@ -77,12 +68,13 @@ impl RowTable {
     pub fn new(bits: u8, members: &[Weighted]) -> Self {
         let mut table = Self {
             bits,
-            rows: vec![UNCLAIMED; 1 << bits],
+            owners: vec![NOBODY; 1 << bits],
+            taus: vec![u64::MAX; 1 << bits],
             members: members.to_vec(),
             horizon: 0,
             raised_for: total_weight(members),
         };
-        table.fill(table.rows.len());
+        table.fill(table.owners.len());
         table
     }
 
@@ -90,7 +82,7 @@ impl RowTable {
     /// of the same members; members are recognised by id.
     pub fn change(&mut self, members: &[Weighted]) {
         let total = total_weight(members);
-        if total == 0 || total > 2 * self.raised_for {
+        if self.taus.is_empty() || total == 0 || total > 2 * self.raised_for {
             *self = Self::new(self.bits, members);
             return;
         }
@@ -105,17 +97,17 @@ impl RowTable {
             .collect();
         // Rows of members that went or lost weight fall free; the others keep theirs by new index.
         let mut free = 0;
-        for row in &mut self.rows {
-            match moved.get(usize::from(row.owner)).copied().flatten() {
-                Some((index, weight)) if weight >= row.weight => {
-                    // A gain in weight keeps the row and betters its score.
-                    (row.owner, row.weight) = (index, weight);
-                }
+        for owner in &mut self.owners {
+            let before = self.members.get(usize::from(*owner));
+            let after = moved.get(usize::from(*owner)).copied().flatten();
+            *owner = match (before, after) {
+                // A gain in weight keeps the row and betters its score.
+                (Some(before), Some((index, weight))) if weight >= before.weight => index,
                 _ => {
-                    *row = UNCLAIMED;
                     free += 1;
+                    NOBODY
                 }
-            }
+            };
         }
         let mut changed = vec![true; members.len()];
         for (old, new) in self.members.iter().zip(&moved) {
@@ -135,7 +127,18 @@ impl RowTable {
 
     /// The owner's index per row.
     pub fn owners(&self) -> impl Iterator<Item = u16> + '_ {
-        self.rows.iter().map(|r| r.owner)
+        self.owners.iter().copied()
+    }
+
+    /// Keeps the owners alone: a fifth of the memory, and the next change makes the table anew.
+    pub fn forget(&mut self) {
+        self.taus = Vec::new();
+    }
+
+    /// Rows by which the next change costs its share only.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
+        self.taus.len()
     }
 
     /// How many rows there are, as bits.
@@ -160,9 +163,9 @@ impl RowTable {
         }
         if free > 0 {
             let open: Vec<bool> = self
-                .rows
+                .owners
                 .iter()
-                .map(|r| changed.get(usize::from(r.owner)).copied().unwrap_or(true))
+                .map(|owner| changed.get(usize::from(*owner)).copied().unwrap_or(true))
                 .collect();
             for index in (0..changed.len()).filter(|i| !changed[*i]) {
                 unowned -= self.offer(index, 0, horizon, |row| open[row]);
@@ -178,7 +181,7 @@ impl RowTable {
             return;
         }
         self.raised_for = self.raised_for.min(total);
-        let step = (((4 * self.rows.len() as u64) << FRACTION_BITS) / total).max(1);
+        let step = (((4 * self.owners.len() as u64) << FRACTION_BITS) / total).max(1);
         while unowned > 0 {
             let next = self.horizon + step;
             for index in 0..self.members.len() {
@@ -191,15 +194,16 @@ impl RowTable {
     /// Offers a member's claims with `from x weight <= tau < to x weight` on rows that `may`
     /// allows; how many rows had no owner before.
     fn offer(&mut self, index: usize, from: u64, to: u64, may: impl Fn(usize) -> bool) -> usize {
-        let Weighted { id, weight } = self.members[index];
+        let member = self.members[index];
         let Ok(owner) = u16::try_from(index) else {
             return 0;
         };
-        let (start, end) = (from * u64::from(weight), to * u64::from(weight));
+        let weight = u64::from(member.weight);
+        let (start, end) = (from * weight, to * weight);
         let mut filled = 0;
         let mut number = start >> FRACTION_BITS;
         while number << FRACTION_BITS < end {
-            let x = mix(id.wrapping_add((number + 1).wrapping_mul(STEP)));
+            let x = mix(member.id.wrapping_add((number + 1).wrapping_mul(STEP)));
             let tau = number << FRACTION_BITS | (x & ((1 << FRACTION_BITS) - 1));
             number += 1;
             if tau < start || tau >= end {
@@ -209,16 +213,15 @@ impl RowTable {
             if !may(row) {
                 continue;
             }
-            let claim = Claim {
-                tau,
-                weight,
-                owner,
-                id,
-            };
-            let held = &mut self.rows[row];
-            if claim.beats(held) {
-                filled += usize::from(held.owner == NOBODY);
-                *held = claim;
+            let claim = Claim { tau, member };
+            let held = self.members.get(usize::from(self.owners[row]));
+            let held = held.map(|held| Claim {
+                tau: self.taus[row],
+                member: *held,
+            });
+            if held.is_none_or(|held| claim.beats(&held)) {
+                filled += usize::from(held.is_none());
+                (self.owners[row], self.taus[row]) = (owner, tau);
             }
         }
         filled

@@ -132,6 +132,7 @@ impl Writer<'_> {
     fn features(&mut self, report: &NodeReport, before: &BTreeMap<String, FeatureReport>) {
         for (name, now) in &report.features {
             let place = self.see(Kind::Feature, "", name);
+            self.gauge(&place, 3, float(now.offered));
             let Some(then) = before.get(name) else {
                 continue;
             };

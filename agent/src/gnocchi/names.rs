@@ -47,10 +47,11 @@ const POOL: [&str; 5] = [
     "kamscale.pool.refused_total",
 ];
 /// `kamscale.feature.*`, in this order.
-const FEATURE: [&str; 3] = [
+const FEATURE: [&str; 4] = [
     "kamscale.feature.offered",
     "kamscale.feature.admitted",
     "kamscale.feature.refused",
+    "kamscale.feature.offered_total",
 ];
 /// `kamscale.member.*`.
 const MEMBER: [&str; 1] = ["kamscale.member.calls"];

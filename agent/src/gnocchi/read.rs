@@ -9,7 +9,7 @@ use serde_json::json;
 use super::measures::{MOST_S, REFRESH_S, float};
 use super::names::Kind;
 use crate::cloud::{Cloud, CloudError, Request, Service};
-use crate::nodes::{NodeReport, PoolReport, Shares};
+use crate::nodes::{FeatureReport, NodeReport, PoolReport, Shares};
 
 /// What is older is not read: three times what every value is repeated in, as Gnocchi takes a while.
 const WINDOW_S: u64 = 3 * REFRESH_S;
@@ -33,6 +33,7 @@ struct Reference {
     node: String,
     pool: Option<String>,
     member: Option<String>,
+    feature: Option<String>,
 }
 
 /// The newest value of a metric.
@@ -45,7 +46,7 @@ struct Newest {
 }
 
 /// What every one of these nodes last reported; one that was silent for [`WINDOW_S`] is left out.
-/// Features are not read: they are summed by whoever asks for them.
+/// Of features only what was offered: by it nodes know the whole demand.
 ///
 /// # Errors
 /// If Gnocchi cannot be asked, or answers with something else than it documents.
@@ -63,6 +64,17 @@ pub async fn read_nodes(
     for (of, values) in newest(cloud, Kind::Pool, instance, nodes).await? {
         if let (Some((report, boot_id)), Some(pool)) = (reports.get_mut(&of.node), of.pool) {
             report.pools.insert(pool, pool_report(&values, *boot_id));
+        }
+    }
+    for (of, values) in newest(cloud, Kind::Feature, instance, nodes).await? {
+        if let (Some((report, _)), Some(feature)) = (reports.get_mut(&of.node), of.feature)
+            && let Some(offered) = values.get("kamscale.feature.offered_total")
+        {
+            let counted = FeatureReport {
+                offered: count(offered.value),
+                ..FeatureReport::default()
+            };
+            report.features.insert(feature, counted);
         }
     }
     for (of, values) in newest(cloud, Kind::Member, instance, nodes).await? {

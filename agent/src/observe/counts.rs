@@ -1,7 +1,7 @@
 //! Counts: what the pools' counters say over many rounds: calls begun, requests refused, demand that
 //! collapsed. It judges nothing beyond that.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use super::Rate;
 
@@ -28,6 +28,8 @@ pub struct Reading {
 pub struct Counts {
     boot_id: u64,
     pools: BTreeMap<String, PoolCounts>,
+    /// Pools whose demand collapsed.
+    fell: BTreeSet<String>,
 }
 
 #[derive(Debug, Default)]
@@ -42,15 +44,19 @@ struct PoolCounts {
 
 impl Counts {
     /// Takes in what was read of all pools. Another boot id starts again: counters did too.
-    pub fn add(&mut self, boot_id: u64, readings: Vec<(String, Reading)>, now_s: f64) {
+    pub fn add(&mut self, boot_id: u64, readings: BTreeMap<String, Reading>, now_s: f64) {
         if self.boot_id != boot_id {
             self.boot_id = boot_id;
             self.pools.clear();
         }
-        self.pools
-            .retain(|name, _| readings.iter().any(|(pool, _)| pool == name));
+        self.pools.retain(|name, _| readings.contains_key(name));
+        self.fell.clear();
         for (name, reading) in readings {
-            self.pools.entry(name).or_default().add(&reading, now_s);
+            let counts = self.pools.entry(name.clone()).or_default();
+            counts.add(&reading, now_s);
+            if counts.falls.fell() {
+                self.fell.insert(name);
+            }
         }
     }
 
@@ -72,8 +78,7 @@ impl Counts {
 
     /// Whether the demand of another pool than these collapsed within the last two minutes.
     pub fn others_fell(&self, pools: &[String]) -> bool {
-        let mut others = self.pools.iter().filter(|(name, _)| !pools.contains(name));
-        others.any(|(_, counts)| counts.falls.fell())
+        self.fell.iter().any(|name| !pools.contains(name))
     }
 }
 
@@ -148,7 +153,7 @@ mod tests {
         let mut counts = Counts::default();
         let mut round = |boot_id, begun: &[(u64, u64)], refused, now_s| {
             let reading = reading(begun, 0, refused);
-            counts.add(boot_id, vec![("ccp".into(), reading)], now_s);
+            counts.add(boot_id, BTreeMap::from([("ccp".into(), reading)]), now_s);
             (counts.started("ccp"), counts.refused("ccp"))
         };
         assert_eq!(round(1, &[(7, 10), (8, 5)], 2, 1.0), (Some(15), Some(2)));
@@ -164,10 +169,10 @@ mod tests {
     fn a_collapse_of_another_pool_is_seen_for_two_minutes() {
         let mut counts = Counts::default();
         let mut round = |ccp, queue, now_s| {
-            let readings = vec![
+            let readings = BTreeMap::from([
                 ("ccp".to_owned(), reading(&[], ccp, 0)),
                 ("queue".to_owned(), reading(&[], queue, 0)),
-            ];
+            ]);
             counts.add(1, readings, now_s);
             let fell = |pool: &str| counts.others_fell(&[pool.to_owned()]);
             (fell("ccp"), fell("queue"))

@@ -159,11 +159,11 @@ fn phase(member: &Member, row: Option<&MemberObserved>) -> Option<Phase> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::actuator::Handle;
 
-    pub(super) fn member(stage: Stage) -> Member {
+    pub(crate) fn member(stage: Stage) -> Member {
         Member {
             uri: "sip:127.0.0.1".into(),
             capacity_calls: 20,
@@ -215,7 +215,7 @@ mod tests {
         let present = Seen {
             snapshot: None,
             problem: None,
-            by_id: std::collections::HashMap::new(),
+            by_id: kamscale_shm::ById::default(),
             elsewhere: None,
         };
         assert_eq!(present.calls("a", "b"), Some(0));

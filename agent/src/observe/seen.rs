@@ -1,9 +1,8 @@
 //! Seen: what this node's Kamailio counts, and what the other nodes report, at one moment.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use kamscale_shm::{MemberObserved, Snapshot, member_id};
+use kamscale_shm::{ById, MemberObserved, PoolObserved, Snapshot, member_id};
 
 use crate::nodes::{Nodes, PoolSum};
 use crate::proxy;
@@ -15,7 +14,8 @@ pub struct Seen {
     pub snapshot: Option<Snapshot>,
     /// Why nothing can be concluded from it, if so.
     pub problem: Option<String>,
-    pub(super) by_id: HashMap<u64, MemberObserved>,
+    /// Members of the snapshot, by id.
+    pub(super) by_id: ById<MemberObserved>,
     /// What the other nodes report, and the moment of this look.
     pub(super) elsewhere: Option<(Arc<Nodes>, f64)>,
 }
@@ -41,7 +41,7 @@ impl Seen {
             Err(problem) => Seen {
                 snapshot: None,
                 problem: Some(problem),
-                by_id: HashMap::new(),
+                by_id: ById::default(),
                 elsewhere: None,
             },
         }
@@ -66,6 +66,13 @@ impl Seen {
     pub fn silent_about(&self, pool: &str) -> Option<String> {
         let (nodes, now_s) = self.elsewhere.as_ref()?;
         in_words(nodes.silent_about(pool, *now_s))
+    }
+
+    /// What was counted of the pool in this slot; nothing if that is all 0.
+    pub fn pool(&self, slot: u32) -> Option<&PoolObserved> {
+        let pools = &self.snapshot.as_ref()?.pools;
+        let at = pools.binary_search_by_key(&slot, |row| row.slot).ok()?;
+        pools.get(at)
     }
 
     /// What was seen of a member.

@@ -184,7 +184,7 @@ mod tests {
         let seen = Seen {
             snapshot: None,
             problem: None,
-            by_id: std::collections::HashMap::new(),
+            by_id: kamscale_shm::ById::default(),
             elsewhere: None,
         };
         let observation =

@@ -28,11 +28,9 @@ impl Agent {
         let Some(boot_id) = self.seen.boot_id() else {
             return;
         };
-        let rows = self.seen.snapshot.iter().flat_map(|seen| &seen.pools);
         let refused = |pool: &str| {
             let slot = self.proxy.pool_slot(pool)?;
-            let row = rows.clone().find(|row| row.slot == slot)?;
-            Some(row.refused)
+            Some(self.seen.pool(slot)?.refused)
         };
         let pools = self.state.pools.iter().map(|(name, state)| {
             let reading = read(name, state, &self.seen, refused(name));

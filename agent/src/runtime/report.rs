@@ -123,9 +123,7 @@ impl Agent {
             };
         }
         let slot = self.proxy.pool_slot(name);
-        let snapshot = self.seen.snapshot.as_ref();
-        let row = snapshot
-            .and_then(|snapshot| snapshot.pools.iter().find(|pool| Some(pool.slot) == slot));
+        let row = slot.and_then(|slot| self.seen.pool(slot));
         PoolStatus {
             problem: self.cloud_problems.get(name).cloned(),
             started: self.counts.started(name).unwrap_or(0),

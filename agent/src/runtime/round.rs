@@ -65,12 +65,13 @@ impl Agent {
 
     /// Publishes if the table changed, then starts what waits for that, reports and saves.
     pub(super) fn publish_and_report(&mut self, now_s: f64) {
-        let table = state::table(&self.state, &self.config.pools);
+        let is_published = |table| state::is_table(table, &self.state, &self.config.pools);
         let changed = self.proxy.generation() == 0
-            || self.proxy.published() != Some(&table)
+            || !self.proxy.published().is_some_and(is_published)
             || !self.proxy.is_in_force();
         let mut in_force = true;
         if changed {
+            let table = state::table(&self.state, &self.config.pools);
             match self.proxy.publish(&table) {
                 Ok(generation) => {
                     let members: usize = table.pools.iter().map(|pool| pool.members.len()).sum();
@@ -126,16 +127,14 @@ impl Agent {
 
     /// Saves the state if it changed; what changes every round only now and then.
     pub(super) fn save(&mut self, now_s: f64, always: bool) {
-        let durable = self.state.durable();
-        let due = self
-            .saved
-            .as_ref()
-            .is_none_or(|(saved, at_s)| *saved != durable || (now_s - at_s).abs() >= SAVE_EVERY_S);
+        let due = self.saved.as_ref().is_none_or(|(saved, at_s)| {
+            (now_s - at_s).abs() >= SAVE_EVERY_S || !self.state.is_durably(saved)
+        });
         if !due && !always {
             return;
         }
         match state::save(&self.config.agent.state_file, &self.state) {
-            Ok(()) => self.saved = Some((durable, now_s)),
+            Ok(()) => self.saved = Some((self.state.durable(), now_s)),
             // Tried again on the next round; until then a restart would know a little less.
             Err(error) => tracing::error!("{error}"),
         }

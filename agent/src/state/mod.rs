@@ -17,7 +17,7 @@ use crate::plan::Memory;
 pub use file::{StateError, load, save, set_aside};
 pub(crate) use rebuild::number;
 pub use rebuild::rebuild;
-pub use table::table;
+pub use table::{is_table, table};
 
 /// The version of the state file that this agent writes.
 pub const VERSION: u32 = 1;
@@ -58,21 +58,51 @@ impl State {
         let pools = durable.pools.values_mut().map(|pool| &mut pool.memory);
         let stacks = durable.stacks.values_mut().map(|stack| &mut stack.memory);
         for memory in pools.chain(stacks) {
-            // What is learnt from each look may be some seconds old after a crash; moments and
-            // backoffs may not.
-            *memory = Memory {
-                boot_id: memory.boot_id,
-                no_removal_before_s: memory.no_removal_before_s,
-                last_out_s: memory.last_out_s,
-                last_in_s: memory.last_in_s,
-                last_failure_s: memory.last_failure_s,
-                failures_in_row: memory.failures_in_row,
-                no_create_before_s: memory.no_create_before_s,
-                guard_until_s: memory.guard_until_s,
-                ..Memory::default()
-            };
+            *memory = lasting(memory);
         }
         durable
+    }
+
+    /// Whether [`Self::durable`] would be this; every round asks, and members are not copied for the
+    /// answer.
+    pub fn is_durably(&self, durable: &State) -> bool {
+        let same_pool = |pool: &PoolState, other: &PoolState| {
+            let known = (pool.next_number, pool.paused_since_s);
+            known == (other.next_number, other.paused_since_s)
+                && lasting(&pool.memory) == other.memory
+                && pool.members == other.members
+        };
+        let same_stack = |stack: &StackState, other: &StackState| {
+            let memory = lasting(&stack.memory);
+            StackState { memory, ..*stack } == *other
+        };
+        (self.version, &self.instance) == (durable.version, &durable.instance)
+            && all_same(&self.pools, &durable.pools, same_pool)
+            && all_same(&self.stacks, &durable.stacks, same_stack)
+    }
+}
+
+fn all_same<T>(
+    one: &BTreeMap<String, T>,
+    other: &BTreeMap<String, T>,
+    is_same: impl Fn(&T, &T) -> bool,
+) -> bool {
+    let mut pairs = one.iter().zip(other);
+    one.len() == other.len() && pairs.all(|(a, b)| a.0 == b.0 && is_same(a.1, b.1))
+}
+
+/// What is learnt from each look may be some seconds old after a crash; moments and backoffs may not.
+fn lasting(memory: &Memory) -> Memory {
+    Memory {
+        boot_id: memory.boot_id,
+        no_removal_before_s: memory.no_removal_before_s,
+        last_out_s: memory.last_out_s,
+        last_in_s: memory.last_in_s,
+        last_failure_s: memory.last_failure_s,
+        failures_in_row: memory.failures_in_row,
+        no_create_before_s: memory.no_create_before_s,
+        guard_until_s: memory.guard_until_s,
+        ..Memory::default()
     }
 }
 
@@ -190,6 +220,53 @@ impl Member {
         self.since_s = now_s;
         if stage == Stage::Active {
             self.active_since_s.get_or_insert(now_s);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_durably_another_exactly_if_its_durable_form_is() {
+        let mut state = State::new("default");
+        let pool = state.pools.entry("ccp".into()).or_default();
+        let name = pool.next_name("ccp");
+        pool.members
+            .insert(name.clone(), crate::observe::tests::member(Stage::Active));
+        state.stacks.entry("tier".into()).or_default().next_number = 3;
+        let saved = state.durable();
+        let changes: [(&str, fn(&mut State)); 6] = [
+            ("a look", |s| {
+                s.pools.get_mut("ccp").unwrap().memory.last_now_s = Some(9.0)
+            }),
+            ("a stage", |s| {
+                s.pools
+                    .get_mut("ccp")
+                    .unwrap()
+                    .members
+                    .values_mut()
+                    .for_each(|m| m.enter(Stage::Draining, 5.0))
+            }),
+            ("a backoff", |s| {
+                s.pools.get_mut("ccp").unwrap().memory.no_create_before_s = 7.0
+            }),
+            ("a number", |s| {
+                s.stacks.get_mut("tier").unwrap().next_number = 4
+            }),
+            ("a pause", |s| {
+                s.stacks.get_mut("tier").unwrap().paused_since_s = Some(1.0)
+            }),
+            ("a pool", |s| {
+                s.pools.entry("queue".into()).or_default().next_number = 0
+            }),
+        ];
+        for (what, change) in changes {
+            let mut other = state.clone();
+            change(&mut other);
+            assert_eq!(other.is_durably(&saved), other.durable() == saved, "{what}");
+            assert_eq!(other.is_durably(&saved), what == "a look", "{what}");
         }
     }
 }

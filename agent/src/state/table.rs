@@ -4,29 +4,16 @@ use std::collections::BTreeMap;
 
 use kamscale_shm::{DesiredState, MemberSpec, PoolSpec, TableSpec};
 
-use super::{Stage, State};
+use super::{Member, Stage, State};
 use crate::config::PoolConfig;
 
 /// The table of all configured pools. Members that are being stopped are in it no more.
 pub fn table(state: &State, pools: &BTreeMap<String, PoolConfig>) -> TableSpec {
-    let pools = pools.iter().map(|(name, config)| {
-        let members = state
-            .pools
-            .get(name)
-            .into_iter()
-            .flat_map(|pool| &pool.members);
-        let members = members.filter_map(|(name, member)| {
-            let state = match member.stage {
-                Stage::Booting => DesiredState::Joining,
-                Stage::Active => DesiredState::Active,
-                Stage::Draining | Stage::Leaving | Stage::Held => DesiredState::Draining,
-                Stage::Stopping => return None,
-            };
-            // Nobody knows yet where it is.
-            if member.uri.is_empty() {
-                return None;
-            }
-            Some(MemberSpec {
+    let pools = pools.iter().map(|(name, config)| PoolSpec {
+        name: name.clone(),
+        hash_bits: config.hash_bits,
+        members: listed(state, name)
+            .map(|(name, state, member)| MemberSpec {
                 name: name.clone(),
                 uri: member.uri.clone(),
                 state,
@@ -34,14 +21,88 @@ pub fn table(state: &State, pools: &BTreeMap<String, PoolConfig>) -> TableSpec {
                 priority: member.priority,
                 capacity: member.capacity_calls,
             })
-        });
-        PoolSpec {
-            name: name.clone(),
-            hash_bits: config.hash_bits,
-            members: members.collect(),
-        }
+            .collect(),
     });
     TableSpec {
         pools: pools.collect(),
+    }
+}
+
+/// Whether [`table`] would be this one; every round asks, and nothing is copied for the answer.
+pub fn is_table(spec: &TableSpec, state: &State, pools: &BTreeMap<String, PoolConfig>) -> bool {
+    let same_pool = |(spec, (name, config)): (&PoolSpec, (&String, &PoolConfig))| {
+        let members = listed(state, name).map(|(name, state, member)| {
+            let numbers = (member.weight, member.priority, member.capacity_calls);
+            (name.as_str(), member.uri.as_str(), state, numbers)
+        });
+        let specified = spec.members.iter().map(|spec| {
+            let numbers = (spec.weight, spec.priority, spec.capacity);
+            (spec.name.as_str(), spec.uri.as_str(), spec.state, numbers)
+        });
+        spec.name == *name && spec.hash_bits == config.hash_bits && specified.eq(members)
+    };
+    spec.pools.len() == pools.len() && spec.pools.iter().zip(pools).all(same_pool)
+}
+
+/// The members of a pool that stand in the table, with the state in which they do.
+fn listed<'s>(
+    state: &'s State,
+    pool: &str,
+) -> impl Iterator<Item = (&'s String, DesiredState, &'s Member)> {
+    let members = state.pools.get(pool).into_iter();
+    let members = members.flat_map(|pool| &pool.members);
+    members.filter_map(|(name, member)| {
+        let state = match member.stage {
+            Stage::Booting => DesiredState::Joining,
+            Stage::Active => DesiredState::Active,
+            Stage::Draining | Stage::Leaving | Stage::Held => DesiredState::Draining,
+            Stage::Stopping => return None,
+        };
+        // While it has no URI nobody knows where it is.
+        (!member.uri.is_empty()).then_some((name, state, member))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::tests::member;
+
+    #[test]
+    fn a_table_is_known_again_until_anything_of_it_changes() {
+        let mut state = State::new("default");
+        let pool = state.pools.entry("ccp".into()).or_default();
+        for (name, stage) in [
+            ("a", Stage::Active),
+            ("b", Stage::Booting),
+            ("c", Stage::Stopping),
+        ] {
+            pool.members.insert(name.into(), member(stage));
+        }
+        let pools = BTreeMap::from([
+            ("ccp".to_owned(), PoolConfig::default()),
+            ("queue".to_owned(), PoolConfig::default()),
+        ]);
+        let spec = table(&state, &pools);
+        assert!(is_table(&spec, &state, &pools));
+        let changes: [fn(&mut Member); 6] = [
+            |m| m.uri = "sip:127.0.0.2".into(),
+            |m| m.uri = String::new(),
+            |m| m.weight = 1,
+            |m| m.priority = 1,
+            |m| m.capacity_calls = 1,
+            |m| m.stage = Stage::Stopping,
+        ];
+        for change in changes {
+            let mut state = state.clone();
+            state.member_mut("ccp", "a").map(change).unwrap();
+            assert!(!is_table(&spec, &state, &pools));
+        }
+        let mut fewer = pools.clone();
+        fewer.remove("queue");
+        assert!(!is_table(&spec, &state, &fewer));
+        let mut other = pools;
+        other.get_mut("queue").unwrap().hash_bits = 14;
+        assert!(!is_table(&spec, &state, &other));
     }
 }

@@ -117,4 +117,14 @@ proptest! {
         prop_assume!(of.iter().zip(&scaled).all(|(a, b)| a.weight * k == b.weight));
         prop_assert_eq!(ids(&RowTable::new(10, &of), &of), ids(&RowTable::new(10, &scaled), &of));
     }
+
+    #[test]
+    fn what_was_forgotten_changes_nothing((before, after) in two_sets()) {
+        let (before, after) = (members(&before), members(&after));
+        let mut table = RowTable::new(10, &before);
+        table.forget();
+        prop_assert_eq!(ids(&table, &before), ids(&RowTable::new(10, &before), &before));
+        table.change(&after);
+        prop_assert_eq!(ids(&table, &after), ids(&RowTable::new(10, &after), &after));
+    }
 }

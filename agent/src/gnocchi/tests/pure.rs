@@ -49,6 +49,10 @@ fn features_are_told_as_differences_and_restarts_count_from_zero() {
     let mut node = Node::default();
     let told = node.tell(&report("a", 1001, 500, &[]));
     assert_eq!(of(&told, OFFERED, "calls"), None, "nothing to compare with");
+    assert_eq!(
+        of(&told, "kamscale.feature.offered_total", "calls"),
+        Some(500.0)
+    );
     let told = node.tell(&report("a", 1002, 512, &[]));
     assert_eq!(of(&told, OFFERED, "calls"), Some(12.0));
     let told = node.tell(&report("a", 1003, 5, &[]));

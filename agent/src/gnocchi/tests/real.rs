@@ -184,7 +184,8 @@ async fn real_nodes_are_read_as_they_last_reported() {
         async move {
             let reports = read_nodes(cloud.as_ref(), instance, names).await.unwrap();
             let members = reports.iter().map(|it| it.members.len()).sum::<usize>();
-            (reports.len() == 2 && members == 3).then_some(reports)
+            let features = reports.iter().map(|it| it.features.len()).sum::<usize>();
+            (reports.len() == 2 && members == 3 && features == 2).then_some(reports)
         }
     })
     .await;
@@ -197,6 +198,7 @@ async fn real_nodes_are_read_as_they_last_reported() {
         (pool.calls, pool.capacity, pool.started, pool.boot_id),
         (3, 100, 50, 7)
     );
+    assert_eq!(reports[1].features["calls"].offered, 50);
     let calls = |of: usize| reports[of].members[&("ccp".into(), "m1".into())];
     assert_eq!((calls(0), calls(1)), (3, 4));
     assert!(f64::from(now_s()) - first.at_s < 60.0);
