@@ -1,24 +1,24 @@
 //! The agent's side of the desired file: it owns the file, gives members their slots, keeps the
 //! row tables and publishes.
 
-use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use crate::checksum;
 use crate::clock;
-use crate::encode::{Placement, encode};
+use crate::encode::{CHECKED_FROM, Placement, encode};
 use crate::files::{self, Layout, ShmError};
 use crate::hash::{member_id, xxh3};
 use crate::layout::DesiredFile;
-use crate::limits::{HASH_BITS, MAX_MEMBERS, MAX_POOLS, MAX_TABLE_WORDS};
+use crate::limits::{MAX_MEMBERS, MAX_POOLS, MAX_TABLE_WORDS};
 use crate::mapping::Mapped;
 use crate::publication;
-use crate::rows::{RowTable, Weighted};
+use crate::rows::RowTables;
 use crate::slots::Slots;
 use crate::snapshot::Snapshot;
 use crate::spec::{SpecError, TableSpec};
-use crate::sync::Ordering;
+use crate::sync::{AtomicU64, Ordering};
 use crate::table::Table;
 
 /// Why a table was not published. The one before stays in force.
@@ -46,10 +46,6 @@ impl fmt::Display for PublishError {
 
 impl std::error::Error for PublishError {}
 
-/// Rows, over all pools, for which the publisher remembers more than their owners: as many as one of
-/// the largest pools has. They take 8 bytes each; pools that changed lately come first.
-const REMEMBERED_ROWS: usize = 1 << *HASH_BITS.end();
-
 /// The one writer of an instance's desired file.
 #[derive(Debug)]
 pub struct Publisher {
@@ -59,10 +55,10 @@ pub struct Publisher {
     generation: u64,
     members: Slots,
     pools: Slots,
-    rows: HashMap<String, RowTable>,
-    /// Pools whose rows are remembered, the one that changed last at the end.
-    recent: VecDeque<String>,
+    rows: RowTables,
     current: Option<TableSpec>,
+    /// The first words of the newest table, the checksum of the rest among them.
+    head: [u64; CHECKED_FROM],
     _lock: File,
 }
 
@@ -94,19 +90,19 @@ impl Publisher {
             generation,
             members: Slots::new(MAX_MEMBERS),
             pools: Slots::new(MAX_POOLS),
-            rows: HashMap::new(),
-            recent: VecDeque::new(),
+            rows: RowTables::default(),
             current: None,
+            head: [0; CHECKED_FROM],
             _lock: lock,
         };
         if let Some(table) = table.filter(|_| generation > 0) {
-            publisher.adopt(&table);
+            publisher.adopt(table);
         }
         publisher.beat();
         Ok(publisher)
     }
 
-    fn adopt(&mut self, table: &Table) {
+    fn adopt(&mut self, table: Table) {
         for pool in table.pools() {
             self.pools
                 .adopt(xxh3(pool.name()), u32::try_from(pool.slot()).unwrap_or(0));
@@ -116,6 +112,7 @@ impl Publisher {
             }
         }
         self.current = Some(table.to_spec());
+        self.head = head_of(&table.into_words());
     }
 
     /// The table in force: the one published last, or found in the file.
@@ -153,13 +150,13 @@ impl Publisher {
         let pool_ids: Vec<u64> = spec.pools.iter().map(|p| xxh3(p.name.as_bytes())).collect();
         let pools = self.pools.assign(&pool_ids).ok_or(PublishError::NoSlot)?;
         let members = self.members.assign(&ids).ok_or(PublishError::NoSlot)?;
-        self.update_rows(spec, &ids);
+        self.rows.update(spec, &ids);
         let mut rest = members.slots.as_slice();
         let mut placements = Vec::with_capacity(spec.pools.len());
         for (pool, slot) in spec.pools.iter().zip(&pools.slots) {
             let (mine, others) = rest.split_at(pool.members.len());
             rest = others;
-            let rows = &self.rows[&pool.name];
+            let rows = self.rows.of(&pool.name);
             placements.push(Placement {
                 slot: *slot,
                 member_slots: mine.to_vec(),
@@ -175,62 +172,8 @@ impl Publisher {
         self.members.commit(&members);
         self.generation = generation;
         self.current = Some(spec.clone());
+        self.head = head_of(&words);
         Ok(generation)
-    }
-
-    fn update_rows(&mut self, spec: &TableSpec, ids: &[u64]) {
-        let mut rows = HashMap::with_capacity(spec.pools.len());
-        let mut ids = ids.iter();
-        let mut changed: Vec<&str> = Vec::new();
-        for pool in &spec.pools {
-            let members: Vec<Weighted> = pool
-                .members
-                .iter()
-                .zip(ids.by_ref())
-                .map(|(member, id)| Weighted {
-                    id: *id,
-                    weight: member.weight,
-                })
-                .collect();
-            let table = match self.rows.remove(&pool.name) {
-                Some(table) if table.is_of(pool.hash_bits, &members) => table,
-                before => {
-                    changed.push(&pool.name);
-                    match before {
-                        Some(mut table) if table.bits() == pool.hash_bits => {
-                            table.change(&members);
-                            table
-                        }
-                        _ => RowTable::new(pool.hash_bits, &members),
-                    }
-                }
-            };
-            rows.insert(pool.name.clone(), table);
-        }
-        self.rows = rows;
-        self.remember(&changed);
-    }
-
-    /// Keeps the memory bounded: pools that did not change for long are made anew when they do.
-    fn remember(&mut self, changed: &[&str]) {
-        let again: HashSet<&str> = changed.iter().copied().collect();
-        let rows = &self.rows;
-        self.recent
-            .retain(|name| rows.contains_key(name) && !again.contains(name.as_str()));
-        self.recent
-            .extend(changed.iter().map(|name| (*name).to_owned()));
-        let mut remembered: usize = self.rows.values().map(RowTable::remembered).sum();
-        while remembered > REMEMBERED_ROWS {
-            let Some(table) = self
-                .recent
-                .pop_front()
-                .and_then(|name| self.rows.get_mut(&name))
-            else {
-                break;
-            };
-            remembered -= table.remembered();
-            table.forget();
-        }
     }
 
     /// Where the counts of a member are.
@@ -249,8 +192,31 @@ impl Publisher {
     /// removed, replaced, cut or written over: publish again, which makes it anew if need be.
     #[must_use]
     pub fn is_in_force(&self) -> bool {
-        let found = newest_table(self.file.get()).map(|(generation, _)| generation);
-        self.is_in_place() && found == Some(self.generation)
+        self.is_in_place() && self.is_whole()
+    }
+
+    /// Whether the file holds the table that was published last, word for word.
+    fn is_whole(&self) -> bool {
+        let file = self.file.get();
+        if file.generation.0.load(Ordering::Relaxed) != self.generation {
+            return false;
+        }
+        if self.generation == 0 {
+            return true;
+        }
+        let slot = file.slot(self.generation);
+        let length = slot.length.load(Ordering::Relaxed);
+        let words = usize::try_from(length).ok();
+        let words = words.and_then(|length| slot.words.get(..length));
+        let Some((head, rest)) = words.and_then(|words| words.split_at_checked(CHECKED_FROM))
+        else {
+            return false;
+        };
+        let checksum = self.head[CHECKED_FROM - 1];
+        let is_head = |(word, known): (&AtomicU64, &u64)| word.load(Ordering::Relaxed) == *known;
+        slot.stamp.load(Ordering::Relaxed) == self.generation.wrapping_mul(2)
+            && head.iter().zip(&self.head).all(is_head)
+            && checksum::in_place(rest) == checksum
     }
 
     /// A sign of life; call it once per loop.
@@ -282,6 +248,13 @@ impl Publisher {
     }
 }
 
+/// The words of a table that its checksum does not cover.
+fn head_of(words: &[u64]) -> [u64; CHECKED_FROM] {
+    let head = words.get(..CHECKED_FROM);
+    head.and_then(|head| head.try_into().ok())
+        .unwrap_or_default()
+}
+
 /// The table that a file's generation names; an empty one for generation 0.
 fn newest_table(file: &DesiredFile) -> Option<(u64, Table)> {
     // Partner: the Release store in `publication::publish`, by an earlier agent.
@@ -289,8 +262,10 @@ fn newest_table(file: &DesiredFile) -> Option<(u64, Table)> {
     if generation == 0 {
         return Some((0, Table::default()));
     }
-    let mut words = vec![0; MAX_TABLE_WORDS];
-    let length = publication::copy(&file.slot(generation), generation, &mut words).ok()?;
+    let slot = file.slot(generation);
+    let length = usize::try_from(slot.length.load(Ordering::Relaxed)).ok()?;
+    let mut words = vec![0; length.min(MAX_TABLE_WORDS)];
+    let length = publication::copy(&slot, generation, &mut words).ok()?;
     let table = Table::adopt(words, length).ok()?;
     (table.generation() == generation).then_some((generation, table))
 }

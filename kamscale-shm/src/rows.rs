@@ -11,6 +11,10 @@
 //! States (down, draining, slow start) do not change the rows: the look-up passes over members
 //! that take nothing now ([`crate::table::Pool::owner`]).
 
+mod tables;
+
+pub use tables::RowTables;
+
 use crate::hash::{ById, STEP, mix};
 
 /// No member: the value of rows in a pool in which nobody has weight.
