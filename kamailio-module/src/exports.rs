@@ -1,6 +1,7 @@
 //! Puts the logic before the server: the process's state, its life, and the tables of what the
 //! module exports. Every name here is public and stable.
 
+mod demand;
 mod functions;
 mod parameters;
 mod remote;
@@ -19,8 +20,9 @@ use kamscale_shm::limits::MAX_PROCESSES;
 use crate::calls;
 use crate::server::{Server, now};
 use crate::worker::{self, Worker};
+use demand::{Admit, Count};
 use functions::{
-    Count, IsActive, IsFromPool, MarkDst, Next, NextDomain, PoolExists, SelectDomain, SelectDst,
+    IsActive, IsFromPool, MarkDst, Next, NextDomain, PoolExists, SelectDomain, SelectDst,
 };
 
 /// What all processes share; there from `init` on.
@@ -162,6 +164,10 @@ fn register_counters(server: &Server) -> Result<(), String> {
     for (index, name) in server.settings.features.iter().enumerate() {
         let doc = format!("requests of the feature {name}");
         counters::register(GROUP, &format!("requests-{name}"), &doc, requests, index)?;
+        let doc = format!("requests of the feature {name} that ks_admit() let in");
+        counters::register(GROUP, &format!("admitted-{name}"), &doc, admitted, index)?;
+        let doc = format!("requests of the feature {name} that ks_admit() refused");
+        counters::register(GROUP, &format!("refused-{name}"), &doc, refused, index)?;
     }
     let total = |name, doc, read| counters::register(GROUP, name, doc, read, 0);
     total("selected", "selections that found a member", |_| {
@@ -180,7 +186,19 @@ fn register_counters(server: &Server) -> Result<(), String> {
 
 fn requests(feature: usize) -> i64 {
     SERVER.get().map_or(0, |s| {
-        i64::try_from(s.observed.requests(feature)).unwrap_or(i64::MAX)
+        i64::try_from(s.observed.requests(feature).0).unwrap_or(i64::MAX)
+    })
+}
+
+fn admitted(feature: usize) -> i64 {
+    SERVER.get().map_or(0, |s| {
+        i64::try_from(s.observed.requests(feature).1).unwrap_or(i64::MAX)
+    })
+}
+
+fn refused(feature: usize) -> i64 {
+    SERVER.get().map_or(0, |s| {
+        i64::try_from(s.observed.requests(feature).2).unwrap_or(i64::MAX)
     })
 }
 
@@ -205,6 +223,7 @@ kamailio::module! {
     Kamscale;
     functions: [
         kamailio::script::function::<Count>(),
+        kamailio::script::function::<Admit>(),
         kamailio::script::function::<SelectDst<1>>(),
         kamailio::script::function::<SelectDst<2>>(),
         kamailio::script::function::<SelectDst<3>>(),
@@ -223,6 +242,7 @@ kamailio::module! {
     ];
     kemi: [
         kamailio::kemi::function::<Count>(c"ks_count"),
+        kamailio::kemi::function::<Admit>(c"ks_admit"),
         kamailio::kemi::function::<SelectDst<1>>(c"ks_select_dst"),
         kamailio::kemi::function::<SelectDst<2>>(c"ks_select_dst_alg"),
         kamailio::kemi::function::<SelectDst<3>>(c"ks_select_dst_key"),
@@ -246,6 +266,8 @@ kamailio::module! {
         kamailio::parameter::text(c"pools_file", parameters::pools_file),
         kamailio::parameter::int(c"failover", &parameters::FAILOVER),
         kamailio::parameter::int(c"mark_down_s", &parameters::MARK_DOWN_S),
+        kamailio::parameter::text(c"emergency", parameters::emergency),
+        kamailio::parameter::int(c"retry_after_s", &parameters::RETRY_AFTER_S),
     ];
     commands: [
         kamailio::rpc::command::<remote::Status>(),
@@ -263,5 +285,6 @@ kamailio::module! {
         kamailio::pv::with_inner::<variables::Capacity>(),
         kamailio::pv::with_inner::<variables::Active>(),
         kamailio::pv::with_inner::<variables::Requests>(),
+        kamailio::pv::plain::<variables::RetryAfter>(),
     ];
 }

@@ -4,7 +4,8 @@
 //! tested without Kamailio; [`exports`] (feature `host`) puts it before the server. On the way of a
 //! request nothing here locks, waits, calls the system or allocates with the size of a pool.
 
-pub mod algorithm;
+pub mod admission;
+mod algorithm;
 pub mod calls;
 pub mod code;
 pub mod memory;

@@ -71,11 +71,20 @@ pub fn status(server: &Server, worker: &mut Worker) -> Value {
 }
 
 /// `kamscale.features`
-pub fn features(server: &Server) -> Value {
+pub fn features(server: &Server, worker: &mut Worker) -> Value {
+    worker.refresh(server);
     let one = |(index, name): (usize, &String)| {
+        let (requests, admitted, refused) = server.observed.requests(index);
+        let allowance = worker.allowance(index, server.feature_id(index));
+        let rate = allowance.map_or(word("unlimited"), |allowance| {
+            Value::Text(format!("{:.1}", allowance.per_s()))
+        });
         Value::Struct(vec![
             (c"feature", word(name)),
-            (c"requests", int(server.observed.requests(index))),
+            (c"requests", int(requests)),
+            (c"admitted", int(admitted)),
+            (c"refused", int(refused)),
+            (c"allowed_per_s", rate),
         ])
     };
     Value::List(

@@ -46,7 +46,7 @@ impl Cursors {
 
     /// A number below `count`, which is not 0.
     #[inline]
-    fn below(&mut self, count: usize) -> usize {
+    pub(crate) fn below(&mut self, count: usize) -> usize {
         let wide = u128::from(self.random()) * count as u128;
         usize::try_from(wide >> 64).unwrap_or(0)
     }

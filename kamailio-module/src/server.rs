@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use kamscale_shm::{Observed, Table};
+use kamscale_shm::{Observed, Table, xxh3};
 
 use crate::pools_file;
 
@@ -21,6 +21,10 @@ pub struct Settings {
     pub failover: bool,
     /// Seconds that `ks_mark_dst("down")` keeps a member out.
     pub mark_down_s: u64,
+    /// Numbers and services whose calls `ks_admit()` never refuses.
+    pub emergency: Vec<String>,
+    /// Least seconds of `$ks_retry_after`; at most it is three times that.
+    pub retry_after_s: u32,
 }
 
 impl Default for Settings {
@@ -32,6 +36,8 @@ impl Default for Settings {
             pools_file: None,
             failover: true,
             mark_down_s: 30,
+            emergency: Vec::new(),
+            retry_after_s: 10,
         }
     }
 }
@@ -45,6 +51,8 @@ pub struct Server {
     pub settings: Settings,
     /// Kamailio's clock at the start, in seconds: it does not begin at 0.
     started_s: u32,
+    /// By these the agent names the features.
+    feature_ids: Vec<u64>,
 }
 
 impl Server {
@@ -66,8 +74,11 @@ impl Server {
         let observed = Observed::create(&settings.shm_dir, &settings.instance, &settings.features)
             .map_err(|e| e.to_string())?;
         let started_s = kamailio::process::ticks();
+        let features = settings.features.iter();
+        let feature_ids = features.map(|name| xxh3(name.as_bytes())).collect();
         Ok((
             Self {
+                feature_ids,
                 observed,
                 settings,
                 started_s,
@@ -80,6 +91,13 @@ impl Server {
     #[must_use]
     pub fn uptime_s(&self) -> u32 {
         kamailio::process::ticks().wrapping_sub(self.started_s)
+    }
+
+    /// The identity of a feature; 0 for a number that none has.
+    #[must_use]
+    #[inline]
+    pub fn feature_id(&self, number: usize) -> u64 {
+        self.feature_ids.get(number).copied().unwrap_or(0)
     }
 
     /// The number of a declared feature.

@@ -1,6 +1,8 @@
 //! The module's logic over real shared files and the double of the server.
 
 #[cfg(test)]
+mod admission;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod routing;
@@ -61,6 +63,7 @@ impl Site {
             shm_dir: dir.path().to_path_buf(),
             instance: "t".to_owned(),
             features: vec!["calls".to_owned(), "conference".to_owned()],
+            emergency: vec!["112".to_owned(), "urn:service:sos".to_owned()],
             ..Settings::default()
         };
         let (server, table) = Server::start(settings).unwrap();

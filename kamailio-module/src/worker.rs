@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use kamailio::log::{self, Level, RateLimit};
 use kamailio::process::{self, Local};
+use kamscale_shm::bucket::Allowance;
 use kamscale_shm::layout::ProcessRow;
 use kamscale_shm::observed::add;
 use kamscale_shm::snapshot::RANK_OFFSET;
@@ -132,6 +133,19 @@ impl Worker {
     #[must_use]
     pub fn agent(&self) -> Option<(u32, u64)> {
         self.reader.agent()
+    }
+
+    /// See [`DesiredReader::allowance`].
+    #[must_use]
+    #[inline]
+    pub fn allowance(&self, feature: usize, id: u64) -> Option<Allowance> {
+        self.reader.allowance(feature, id)
+    }
+
+    /// A number from `least` to `most`, drawn anew each time.
+    pub fn draw(&mut self, least: u32, most: u32) -> u32 {
+        let count = usize::try_from(most.saturating_sub(least)).unwrap_or(0) + 1;
+        least + u32::try_from(self.cursors.below(count)).unwrap_or(0)
     }
 
     /// The row of this process.

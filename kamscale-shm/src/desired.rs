@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use crate::bucket::Allowance;
 use crate::files::{self, Layout};
 use crate::layout::{DESIRED_MAGIC, DesiredFile, Header};
 use crate::limits::{MAX_TABLE_WORDS, TABLE_SLOTS};
@@ -101,6 +102,20 @@ impl DesiredReader {
         let beat = header.heartbeat_ns.load(Ordering::Acquire);
         let age_ns = crate::clock::monotonic_ns().saturating_sub(beat);
         Some((header.pid.load(Ordering::Relaxed), age_ns))
+    }
+
+    /// What is admitted of a feature, by its number and [`crate::hash::xxh3`] of its name; `None`:
+    /// everything. It stands when the agent is gone, as the table does.
+    #[must_use]
+    #[inline]
+    pub fn allowance(&self, number: usize, feature: u64) -> Option<Allowance> {
+        let row = self.file.as_ref()?.get().admission.get(number)?;
+        // Partner: the Release store in `Publisher::admit`.
+        let is_its = row.feature.load(Ordering::Acquire) == feature;
+        is_its.then(|| Allowance {
+            interval_ns: row.interval_ns.load(Ordering::Relaxed),
+            ahead_ns: row.ahead_ns.load(Ordering::Relaxed),
+        })
     }
 
     /// Gives up the view and keeps the table.

@@ -17,7 +17,7 @@ pub const OBSERVED_MAGIC: u64 = u64::from_le_bytes(*b"KSOBSERV");
 /// First word of the desired file.
 pub const DESIRED_MAGIC: u64 = u64::from_le_bytes(*b"KSDESIRE");
 /// Version of both files.
-pub const MAJOR: u32 = 1;
+pub const MAJOR: u32 = 2;
 /// See [`MAJOR`].
 pub const MINOR: u32 = 0;
 /// What `ready` holds once the rest of the file may be read.
@@ -68,8 +68,23 @@ pub struct DesiredFile {
     /// The generation that readers shall use; 0 before the first. On a cache line that changes
     /// with it only, as every request loads it.
     pub generation: Line<AtomicU64>,
+    /// What is admitted of each feature, in the order of the observed file. Not part of a table:
+    /// it moves every second.
+    pub admission: [AdmissionRow; MAX_FEATURES],
     /// Where the tables are.
     pub slots: [TableSlot; TABLE_SLOTS],
+}
+
+/// What is admitted of one feature.
+#[derive(Debug)]
+#[repr(C, align(32))]
+pub struct AdmissionRow {
+    /// Whose row it is ([`crate::hash::xxh3`] of the name), stored last; 0: everything is admitted.
+    pub feature: AtomicU64,
+    /// Nanoseconds for one request ([`crate::bucket::Allowance`]).
+    pub interval_ns: AtomicU64,
+    /// How far requests may run ahead.
+    pub ahead_ns: AtomicU64,
 }
 
 /// A value with a cache line pair to itself (adjacent lines are fetched together).
@@ -103,6 +118,8 @@ pub struct ObservedFile {
     pub members: [MemberRow; MAX_MEMBERS],
     /// What each process did, by `process_no`.
     pub processes: [ProcessRow; MAX_PROCESSES],
+    /// The token bucket of each feature: when it would be full again ([`crate::bucket`]).
+    pub buckets: [Line<AtomicU64>; MAX_FEATURES],
 }
 
 /// What concerns all of Kamailio; written before the fork and by its timer process.
@@ -170,6 +187,10 @@ pub struct ProcessRow {
     pub panics: AtomicU64,
     /// Requests per feature.
     pub features: Line<[AtomicU64; MAX_FEATURES]>,
+    /// Those of them that `ks_admit()` let in.
+    pub admitted: Line<[AtomicU64; MAX_FEATURES]>,
+    /// Those of them that `ks_admit()` refused.
+    pub refused: Line<[AtomicU64; MAX_FEATURES]>,
     /// Selections per pool slot.
     pub pools: [PoolCounts; MAX_POOLS],
 }
@@ -189,7 +210,7 @@ pub struct PoolCounts {
     reason = "the promise of AllAtomic, checked field by field above"
 )]
 mod all_atomic {
-    // SAFETY: repr(C); Header, a Line of an atomic, and slots of atomics.
+    // SAFETY: repr(C); Header, a Line of an atomic, rows and slots of atomics.
     unsafe impl super::AllAtomic for super::DesiredFile {}
     // SAFETY: repr(C); every row consists of atomics and arrays of atomics.
     unsafe impl super::AllAtomic for super::ObservedFile {}
@@ -198,12 +219,13 @@ mod all_atomic {
 const _: () = {
     assert!(size_of::<Header>() == 128 && offset_of!(Header, ready) == 48);
     assert!(offset_of!(DesiredFile, generation) == 128);
+    assert!(size_of::<AdmissionRow>() == 32 && offset_of!(DesiredFile, admission) == 256);
     assert!(offset_of!(DesiredFile, slots) == 4096);
     assert!(offset_of!(TableSlot, words) == 16);
     assert!(size_of::<ServerRow>() == 128 && offset_of!(ObservedFile, server) == 128);
     assert!(size_of::<NameRow>() == 64 && offset_of!(ObservedFile, features) == 256);
     assert!(size_of::<MemberRow>() == 64 && offset_of!(ObservedFile, members) == 4352);
-    assert!(size_of::<ProcessRow>() == 17_024 && size_of::<ProcessRow>().is_multiple_of(128));
-    assert!(offset_of!(ProcessRow, features) == 128 && offset_of!(ProcessRow, pools) == 640);
+    assert!(size_of::<ProcessRow>() == 18_048 && size_of::<ProcessRow>().is_multiple_of(128));
+    assert!(offset_of!(ProcessRow, features) == 128 && offset_of!(ProcessRow, pools) == 1664);
     assert!(size_of::<PoolCounts>() == 16);
 };

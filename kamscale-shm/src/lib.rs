@@ -2,8 +2,8 @@
 //!
 //! | file | written by | holds |
 //! |---|---|---|
-//! | `INSTANCE.observed` | Kamailio | requests per feature, calls and health per member, what each process applied |
-//! | `INSTANCE.desired` | the agent | the pool table: pools, members, states, weights, capacities |
+//! | `INSTANCE.observed` | Kamailio | requests per feature, calls and health per member, token buckets, what each process applied |
+//! | `INSTANCE.desired` | the agent | the pool table: pools, members, states, weights, capacities; what is admitted |
 //!
 //! Each side maps the other's file read-only, so every byte has one writing side. This crate knows
 //! neither Kamailio nor OpenStack; it must not log, block, or start threads.
@@ -12,6 +12,7 @@
 //! published into one of a few stamped slots ([`publication`]), copied and validated by each
 //! Kamailio process, and read there as a [`Table`].
 
+pub mod bucket;
 pub mod checksum;
 pub mod clock;
 pub mod desired;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::clock;
 use crate::files::{self, Layout, ShmError};
 use crate::layout::{
-    DesiredFile, Header, MemberRow, OBSERVED_MAGIC, ObservedFile, ProcessRow, ServerRow,
+    DesiredFile, Header, Line, MemberRow, OBSERVED_MAGIC, ObservedFile, ProcessRow, ServerRow,
 };
 use crate::limits::{MAX_FEATURES, MAX_MEMBERS, MAX_PROCESSES};
 use crate::mapping::Mapped;
@@ -107,6 +107,13 @@ impl Observed {
         self.file.get().processes.get(number)
     }
 
+    /// The token bucket of a feature.
+    #[must_use]
+    #[inline]
+    pub fn bucket(&self, feature: usize) -> Option<&AtomicU64> {
+        self.file.get().buckets.get(feature).map(|line| &line.0)
+    }
+
     /// The rows of all processes that there were.
     pub fn processes(&self) -> impl Iterator<Item = (usize, &ProcessRow)> {
         let rows = self
@@ -119,16 +126,20 @@ impl Observed {
         rows.filter(|(_, row)| row.pid.load(Ordering::Relaxed) != 0)
     }
 
-    /// Requests of a feature, over all processes.
+    /// (offered, admitted, refused) of a feature, over all processes.
     #[must_use]
-    pub fn requests(&self, feature: usize) -> u64 {
-        let of = |row: &ProcessRow| {
-            row.features
-                .0
-                .get(feature)
-                .map_or(0, |c| c.load(Ordering::Relaxed))
+    pub fn requests(&self, feature: usize) -> (u64, u64, u64) {
+        let one = |counts: &Line<[AtomicU64; MAX_FEATURES]>| {
+            let count = counts.0.get(feature);
+            count.map_or(0, |c| c.load(Ordering::Relaxed))
         };
-        self.file.get().processes.iter().map(of).sum()
+        self.processes().fold((0, 0, 0), |sum, (_, row)| {
+            (
+                sum.0 + one(&row.features),
+                sum.1 + one(&row.admitted),
+                sum.2 + one(&row.refused),
+            )
+        })
     }
 
     /// (selected, refused) of a pool slot, over all processes.

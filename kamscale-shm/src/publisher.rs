@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use crate::bucket::Allowance;
 use crate::checksum;
 use crate::clock;
 use crate::encode::{CHECKED_FROM, Placement, encode};
@@ -217,6 +218,28 @@ impl Publisher {
         slot.stamp.load(Ordering::Relaxed) == self.generation.wrapping_mul(2)
             && head.iter().zip(&self.head).all(is_head)
             && checksum::in_place(rest) == checksum
+    }
+
+    /// Sets what is admitted of a feature, by its number in the observed file; `None`: everything.
+    /// In force at once, and for as long as the file stands.
+    pub fn admit(&self, number: usize, feature: &str, allowance: Option<Allowance>) {
+        let Some(row) = self.file.get().admission.get(number) else {
+            return;
+        };
+        let id = xxh3(feature.as_bytes());
+        let Some(allowance) = allowance else {
+            row.feature.store(0, Ordering::Release);
+            return;
+        };
+        if row.feature.load(Ordering::Relaxed) != id {
+            row.feature.store(0, Ordering::Release);
+        }
+        // A request between these two stores sees a rate with the burst of the one before: harmless.
+        row.interval_ns
+            .store(allowance.interval_ns, Ordering::Relaxed);
+        row.ahead_ns.store(allowance.ahead_ns, Ordering::Relaxed);
+        // Partner: the Acquire load in `DesiredReader::allowance`: who sees the name sees its rate.
+        row.feature.store(id, Ordering::Release);
     }
 
     /// A sign of life; call it once per loop.

@@ -41,6 +41,10 @@ pub struct FeatureCount {
     pub name: String,
     /// Requests since Kamailio's start.
     pub requests: u64,
+    /// Those of them that `ks_admit()` let in.
+    pub admitted: u64,
+    /// Those of them that `ks_admit()` refused.
+    pub refused: u64,
 }
 
 /// What is known of one member.
@@ -148,6 +152,8 @@ impl Observer {
                 .map(|i| FeatureCount {
                     name: name(&file.features[i]),
                     requests: sum(&rows, |r| r.features.0[i].load(Ordering::Relaxed)),
+                    admitted: sum(&rows, |r| r.admitted.0[i].load(Ordering::Relaxed)),
+                    refused: sum(&rows, |r| r.refused.0[i].load(Ordering::Relaxed)),
                 })
                 .collect(),
             members: (0_u32..)

@@ -77,6 +77,8 @@ pub trait Message {
     fn id(&self) -> u32;
     /// The method; for a reply that of its CSeq.
     fn method(&self) -> Method;
+    /// The R-URI as it is now; `None` for a reply.
+    fn request_uri(&self) -> Option<&[u8]>;
     /// Whether the request belongs to a dialog.
     fn has_to_tag(&mut self) -> bool;
     /// The Call-ID, `None` in a message without one.

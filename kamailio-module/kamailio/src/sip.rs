@@ -81,6 +81,21 @@ impl Message for SipMessage<'_> {
         body.map_or(Method::Other, |body| method(body.method_id))
     }
 
+    fn request_uri(&self) -> Option<&[u8]> {
+        let line = &self.raw().first_line;
+        if u32::from(line.type_.unsigned_abs()) != sys::SIP_REQUEST {
+            return None;
+        }
+        let uri = match self.raw().new_uri {
+            changed if !changed.s.is_null() && changed.len > 0 => changed,
+            // SAFETY: the union holds a request, the type says so.
+            _ => unsafe { line.u.request }.uri,
+        };
+        // SAFETY: in the message's buffer or the core's own copy, both replaced only by calls that
+        // take &mut self.
+        Some(unsafe { bytes(uri) })
+    }
+
     fn has_to_tag(&mut self) -> bool {
         if self.raw().to.is_null() {
             self.parse(sys::HDR_TO_T);

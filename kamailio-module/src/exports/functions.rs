@@ -7,24 +7,11 @@ use kamailio::SipMessage;
 use kamailio::log;
 use kamailio::script::{Arg, ScriptFunction, Text};
 
-use super::{SERVER, with};
+use super::with;
 use crate::algorithm::Algorithm;
 use crate::code;
 use crate::routing::{self, Choice, Mark, Target};
 use crate::worker::PoolName;
-
-/// Checks a feature's name, at the start or (for a computed one) at the call.
-fn known_feature(name: &str) -> Result<usize, String> {
-    with(|server, _| server.feature(name.as_bytes()))
-        .flatten()
-        .ok_or_else(|| {
-            let declared = super::parameters::features().join(", ");
-            format!(
-                "no feature {name:?} is declared (modparam(\"kamscale\", \"feature\", {name:?})); \
-             declared: {declared}"
-            )
-        })
-}
 
 /// A pool's name is an error at the start only where no agent can bring the pool later.
 fn known_pool(name: &str) -> Result<usize, String> {
@@ -74,39 +61,6 @@ macro_rules! pool_name {
             }
         }
     };
-}
-
-/// `ks_count(feature)`
-pub(super) struct Count;
-
-impl ScriptFunction for Count {
-    const NAME: &'static CStr = c"ks_count";
-    const ARITY: usize = 1;
-
-    fn resolve(_: usize, text: &str) -> Result<usize, String> {
-        known_feature(text)
-    }
-
-    #[inline(always)]
-    fn call(msg: &mut SipMessage<'_>, args: &[Arg<'_>]) -> i32 {
-        let feature = match args[0].resolved() {
-            Some(feature) => feature,
-            None => match computed_feature(msg, &args[0]) {
-                Some(feature) => feature,
-                None => return code::BAD_PARAMETER,
-            },
-        };
-        SERVER
-            .get()
-            .map_or(code::FAILED, |server| routing::count(server, feature))
-    }
-}
-
-/// Out of the way of constants, as its text takes much of the stack.
-#[inline(never)]
-fn computed_feature(msg: &mut SipMessage<'_>, arg: &Arg<'_>) -> Option<usize> {
-    let text = arg.text(msg);
-    with(|server, _| server.feature(text.as_deref()?)).flatten()
 }
 
 fn resolve_choice(n: usize, text: &str) -> Result<usize, String> {

@@ -12,12 +12,15 @@ static SETTINGS: Local<Settings> = Local::new(Settings::default);
 pub(super) static FAILOVER: AtomicI32 = AtomicI32::new(1);
 /// `mark_down_s`: how long `ks_mark_dst("down")` lasts.
 pub(super) static MARK_DOWN_S: AtomicI32 = AtomicI32::new(30);
+/// `retry_after_s`: the least that `$ks_retry_after` says.
+pub(super) static RETRY_AFTER_S: AtomicI32 = AtomicI32::new(10);
 
 /// What was set.
 pub(super) fn settings() -> Settings {
     let mut settings = SETTINGS.with(|s| s.clone());
     settings.failover = FAILOVER.load(Ordering::Relaxed) != 0;
     settings.mark_down_s = u64::try_from(MARK_DOWN_S.load(Ordering::Relaxed)).unwrap_or(0);
+    settings.retry_after_s = u32::try_from(RETRY_AFTER_S.load(Ordering::Relaxed)).unwrap_or(0);
     settings
 }
 
@@ -60,5 +63,11 @@ pub(super) fn feature(value: &str) -> Result<(), String> {
 pub(super) fn pools_file(value: &str) -> Result<(), String> {
     let path = std::path::PathBuf::from(not_empty("pools_file", value)?);
     SETTINGS.with(|s| s.pools_file = Some(path));
+    Ok(())
+}
+
+pub(super) fn emergency(value: &str) -> Result<(), String> {
+    let number = not_empty("emergency", value)?.to_owned();
+    SETTINGS.with(|s| s.emergency.push(number));
     Ok(())
 }

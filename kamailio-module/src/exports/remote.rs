@@ -32,11 +32,11 @@ pub(super) struct Features;
 
 impl RpcCommand for Features {
     const NAME: &'static CStr = c"kamscale.features";
-    const DOC: &'static CStr = c"Requests per feature since the start";
+    const DOC: &'static CStr = c"Requests per feature since the start: offered, admitted and refused, and what is allowed now";
     const ARRAY: bool = true;
 
     fn run(_: &mut Args<'_>) -> Result<Value, Fault> {
-        answer(|server, _| Ok(report::features(server)))
+        answer(|server, worker| Ok(report::features(server, worker)))
     }
 }
 

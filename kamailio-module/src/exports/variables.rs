@@ -161,7 +161,23 @@ impl PseudoVariable for Requests {
             .unwrap_or_default();
         with(|server, _| {
             let feature = server.feature(name.as_bytes());
-            feature.map_or(Value::Null, |f| int(server.observed.requests(f)))
+            feature.map_or(Value::Null, |f| int(server.observed.requests(f).0))
+        })
+        .unwrap_or(Value::Null)
+    }
+}
+
+/// `$ks_retry_after`: seconds for a Retry-After header (RFC 3261, 20.33), drawn anew each time, so
+/// that what was refused together does not come again together.
+pub(super) struct RetryAfter;
+
+impl PseudoVariable for RetryAfter {
+    const NAME: &'static CStr = c"ks_retry_after";
+
+    fn get(_: &mut SipMessage<'_>, _: usize) -> Value {
+        with(|server, worker| {
+            let least_s = server.settings.retry_after_s;
+            int(worker.draw(least_s, least_s.saturating_mul(3)))
         })
         .unwrap_or(Value::Null)
     }

@@ -222,19 +222,22 @@ fn pools_and_members_can_be_asked_for() {
 
 #[test]
 fn requests_are_counted_per_feature_and_reported() {
-    let site = Site::of(1);
+    let mut site = Site::of(1);
     for _ in 0..3 {
         assert_eq!(count(site.server, 1), 1);
     }
     assert_eq!(count(site.server, 4000), code::FAILED);
-    let Value::List(features) = report::features(site.server) else {
+    let Value::List(features) = report::features(site.server, &mut site.worker) else {
         panic!()
     };
     assert_eq!(
         features[1],
         Value::Struct(vec![
             (c"feature", Value::Text("conference".into())),
-            (c"requests", Value::Int(3))
+            (c"requests", Value::Int(3)),
+            (c"admitted", Value::Int(0)),
+            (c"refused", Value::Int(0)),
+            (c"allowed_per_s", Value::Text("unlimited".into())),
         ])
     );
 }

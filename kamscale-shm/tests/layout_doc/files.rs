@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64};
 
 use kamscale_shm::layout::{
-    DesiredFile, Header, Line, MemberRow, NameRow, ObservedFile, PoolCounts, ProcessRow, ServerRow,
-    TableSlot,
+    AdmissionRow, DesiredFile, Header, Line, MemberRow, NameRow, ObservedFile, PoolCounts,
+    ProcessRow, ServerRow, TableSlot,
 };
 use kamscale_shm::limits::{
     MAX_FEATURES, MAX_MEMBERS, MAX_POOLS, MAX_PROCESSES, MAX_TABLE_WORDS, TABLE_SLOTS,
@@ -39,7 +39,17 @@ pub(crate) fn desired_structures() -> Vec<Structure> {
             header: Header = "Its head.",
             generation: Line<AtomicU64> = "The generation that readers shall use; 0 before the \
                 first. Every request loads it, so it has a pair of cache lines to itself.",
+            admission: [AdmissionRow; MAX_FEATURES] = "What is admitted of each feature, in the \
+                order of the observed file; it moves every second, so it is not part of a table.",
             slots: [TableSlot; TABLE_SLOTS] = "Generation *g* is in slot *g* modulo their number.",
+        ),
+        structure!(
+            AdmissionRow,
+            "What is admitted of one feature.",
+            feature: AtomicU64 = "Whose row it is: XXH3-64 of the feature's name, stored last; any \
+                other number: everything is admitted.",
+            interval_ns: AtomicU64 = "Nanoseconds for one request; all ones: nothing is admitted.",
+            ahead_ns: AtomicU64 = "How far requests may run ahead: (burst - 1) x interval.",
         ),
         structure!(
             TableSlot,
@@ -64,6 +74,9 @@ pub(crate) fn observed_structures() -> Vec<Structure> {
                 counters.",
             members: [MemberRow; MAX_MEMBERS] = "What is known of each member, by its slot.",
             processes: [ProcessRow; MAX_PROCESSES] = "What each process did, by its `process_no`.",
+            buckets: [Line<AtomicU64>; MAX_FEATURES] = "The token bucket of each feature: the \
+                moment, by `CLOCK_MONOTONIC` in nanoseconds, at which it would be full again. \
+                Moved by compare-and-swap.",
         ),
         structure!(
             ServerRow,
@@ -123,6 +136,8 @@ fn process_row() -> Structure {
         torn: AtomicU64 = "Copies it gave up because the publisher was faster.",
         panics: AtomicU64 = "Panics its guard caught.",
         features: Line<[AtomicU64; MAX_FEATURES]> = "Requests per feature.",
+        admitted: Line<[AtomicU64; MAX_FEATURES]> = "Those of them that `ks_admit()` let in.",
+        refused: Line<[AtomicU64; MAX_FEATURES]> = "Those of them that `ks_admit()` refused.",
         pools: [PoolCounts; MAX_POOLS] = "Selections per pool, by the pool's slot.",
     )
 }

@@ -26,6 +26,8 @@ pub struct Message {
     pub id: u32,
     /// See [`message::Message::method`].
     pub method: Method,
+    /// See [`message::Message::request_uri`].
+    pub request_uri: Option<Vec<u8>>,
     /// Whether there is a To tag.
     pub to_tag: bool,
     /// See [`message::Message::call_id`].
@@ -55,6 +57,7 @@ impl Message {
         Self {
             id,
             method,
+            request_uri: Some(b"sip:service@example.org".to_vec()),
             to_tag: false,
             call_id: Some(format!("call-{id}").into_bytes()),
             source: SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 5060)),
@@ -103,6 +106,10 @@ impl message::Message for Message {
 
     fn method(&self) -> Method {
         self.method
+    }
+
+    fn request_uri(&self) -> Option<&[u8]> {
+        self.request_uri.as_deref()
     }
 
     fn has_to_tag(&mut self) -> bool {
