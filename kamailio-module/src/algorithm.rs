@@ -18,11 +18,13 @@ pub enum Algorithm {
     P2c = 5,
     /// By a key: weighted, and a change moves only the keys that it must.
     Hash = 6,
+    /// By a key, which stays where it is while any of its calls lives.
+    Sticky = 7,
 }
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::RoundRobin,
         Self::Random,
         Self::Weight,
@@ -30,6 +32,7 @@ impl Algorithm {
         Self::LeastCalls,
         Self::P2c,
         Self::Hash,
+        Self::Sticky,
     ];
     /// What `ks_select_dst(pool)` uses.
     pub const DEFAULT: Self = Self::RoundRobin;
@@ -45,6 +48,7 @@ impl Algorithm {
             Self::LeastCalls => "least_calls",
             Self::P2c => "p2c",
             Self::Hash => "hash",
+            Self::Sticky => "sticky",
         }
     }
 

@@ -14,6 +14,8 @@ pub mod report;
 pub mod routing;
 pub mod selection;
 pub mod server;
+pub mod sticky;
+pub mod tracking;
 pub mod worker;
 
 #[cfg(feature = "host")]

@@ -67,6 +67,11 @@ pub fn status(server: &Server, worker: &mut Worker) -> Value {
             c"tables_torn",
             int(total(|r| r.torn.load(Ordering::Relaxed))),
         ),
+        (c"sticky_keys", int(server.observed.keys().live().count())),
+        (
+            c"sticky_refused",
+            int(server.observed.keys_refused().load(Ordering::Relaxed)),
+        ),
     ])
 }
 

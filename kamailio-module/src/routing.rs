@@ -11,8 +11,9 @@ use crate::algorithm::Algorithm;
 use crate::calls;
 use crate::code;
 use crate::memory::{self, Memory};
-use crate::selection::{self, Usable};
+use crate::selection::{self, Usable, sticky};
 use crate::server::{Server, now};
+use crate::tracking;
 use crate::worker::{PoolName, Worker};
 
 /// One line in so many seconds per kind of trouble and process.
@@ -34,7 +35,7 @@ pub struct Choice<'a> {
     pub pool: PoolName<'a>,
     /// How.
     pub algorithm: Algorithm,
-    /// The key of [`Algorithm::Hash`]; the Call-ID without one.
+    /// The key of [`Algorithm::Hash`] and [`Algorithm::Sticky`]; the Call-ID without one.
     pub key: Option<&'a [u8]>,
     /// Where the result goes.
     pub target: Target,
@@ -63,7 +64,7 @@ pub fn select<M: Message>(
 ) -> i32 {
     worker.refresh(server);
     let key = match choice.algorithm {
-        Algorithm::Hash => match choice.key {
+        Algorithm::Hash | Algorithm::Sticky => match choice.key {
             Some(key) => xxh3(key),
             None => msg.call_id().map_or(0, xxh3),
         },
@@ -82,7 +83,11 @@ pub fn select<M: Message>(
     };
     let is_call = msg.method() == Method::Invite && !msg.has_to_tag();
     let member = if is_call {
-        track(server, msg, &pool, picked)
+        let hold = || match choice.algorithm {
+            Algorithm::Sticky => sticky(&pool, key, &usable, &mut cursors.places).hold(None),
+            _ => None,
+        };
+        tracking::track(&server.observed, msg, &pool, picked, hold)
     } else {
         picked
     };
@@ -111,40 +116,23 @@ pub fn next<M: Message>(server: &Server, worker: &mut Worker, msg: &mut M, targe
         tried: memory.tried(),
     };
     let algorithm = memory.algorithm;
-    let Some(member) = selection::select(&pool, algorithm, memory.key, &usable, cursors) else {
+    let is_call = msg.method() == Method::Invite;
+    let held = (is_call && algorithm == Algorithm::Sticky)
+        .then(|| {
+            let hold = |mine| sticky(&pool, memory.key, &usable, &mut cursors.places).hold(mine);
+            tracking::move_with_key(&server.observed, msg, hold)
+        })
+        .flatten();
+    let picked =
+        held.unwrap_or_else(|| selection::select(&pool, algorithm, memory.key, &usable, cursors));
+    let Some(member) = picked.filter(|member| memory.add(member.slot())) else {
         return no_member(&pool, row);
     };
-    if !memory.add(member.slot()) {
-        return no_member(&pool, row);
-    }
-    if msg.method() == Method::Invite {
-        msg.with_call(|word| calls::count(&server.observed, word, &member));
+    if is_call && held.is_none() {
+        msg.with_call(|word| calls::count(&server.observed, word, &member, None));
     }
     let counts = row.and_then(|row| row.pools.get(pool.slot()));
     send(msg, &member, Some(&memory), target, counts)
-}
-
-/// Counts the call on the picked member. A retransmission of an INVITE that is counted already
-/// goes where the first one went: it neither counts again nor moves.
-#[inline(never)]
-fn track<'a, M: Message>(
-    server: &Server,
-    msg: &mut M,
-    pool: &Pool<'a>,
-    picked: Member<'a>,
-) -> Member<'a> {
-    // The same message selecting again is no retransmission: its new choice moves the call.
-    let selects_again = msg.recall(memory::NAME).is_some();
-    let counted = msg.with_call(|word| {
-        let before = calls::counted(word)
-            .filter(|_| !selects_again)
-            .and_then(|at| pool.members().find(|m| at.is(m)));
-        if before.is_none() {
-            calls::count(&server.observed, word, &picked);
-        }
-        before
-    });
-    counted.flatten().unwrap_or(picked)
 }
 
 #[inline(always)]

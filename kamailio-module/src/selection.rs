@@ -2,10 +2,11 @@
 //! caller's own cursors.
 
 use kamscale_shm::limits::MAX_POOLS;
-use kamscale_shm::{Member, Observed, Pool};
+use kamscale_shm::{DesiredState, Member, Observed, Pool};
 
 use crate::algorithm::Algorithm;
 use crate::server::now;
+use crate::sticky::{Places, Sticky};
 
 /// Random draws before a search from a random place: enough unless most of a pool is unusable.
 const DRAWS: u32 = 4;
@@ -20,6 +21,8 @@ pub struct Cursors {
     /// Even sequence for weights, by pool slot.
     even: Box<[u64; MAX_POOLS]>,
     random: u64,
+    /// Where members are in the table in use.
+    pub places: Places,
 }
 
 impl Cursors {
@@ -32,6 +35,7 @@ impl Cursors {
             turn: Box::new([turn; MAX_POOLS]),
             even: Box::new([start; MAX_POOLS]),
             random: start,
+            places: Places::new(),
         }
     }
 
@@ -89,10 +93,34 @@ impl Usable<'_> {
             .observed
             .member(member.slot())
             .is_none_or(|row| row.is_usable(member.id(), now));
-        up && !self
-            .tried
-            .iter()
-            .any(|slot| usize::from(*slot) == member.slot())
+        up && !self.was_tried(member)
+    }
+
+    /// Whether this request was sent to the member before.
+    #[inline]
+    #[must_use]
+    pub fn was_tried(&self, member: &Member<'_>) -> bool {
+        let is = |slot: &u16| usize::from(*slot) == member.slot();
+        self.tried.iter().any(is)
+    }
+
+    /// Whether the member goes on with what it has: a draining one does, one that is disabled or
+    /// down does not.
+    #[inline]
+    #[must_use]
+    pub fn keeps(&self, member: &Member<'_>) -> bool {
+        let up = self
+            .observed
+            .member(member.slot())
+            .is_none_or(|row| row.keeps(member.id(), now));
+        up && member.state() != DesiredState::Disabled
+    }
+
+    /// Whether the member has room for another call.
+    #[inline]
+    #[must_use]
+    pub fn has_room(&self, member: &Member<'_>) -> bool {
+        member.capacity() == 0 || self.calls(member) < u64::from(member.capacity())
     }
 
     #[inline]
@@ -119,7 +147,7 @@ pub fn select<'a>(
     usable: &Usable<'_>,
     cursors: &mut Cursors,
 ) -> Option<Member<'a>> {
-    if pool.active_len() == 0 {
+    if pool.active_len() == 0 && algorithm != Algorithm::Sticky {
         return None;
     }
     match algorithm {
@@ -140,6 +168,22 @@ pub fn select<'a>(
             // Nobody with a weight takes it: any active member is better than none.
             None => search_from(pool, 0, usable),
         },
+        Algorithm::Sticky => sticky(pool, key, usable, &mut cursors.places).look(),
+    }
+}
+
+/// The request with its key.
+pub fn sticky<'p, 'a>(
+    pool: &'p Pool<'a>,
+    key: u64,
+    usable: &'p Usable<'p>,
+    places: &'p mut Places,
+) -> Sticky<'p, 'a> {
+    Sticky {
+        pool,
+        key,
+        usable,
+        places,
     }
 }
 

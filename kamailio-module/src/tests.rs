@@ -8,6 +8,8 @@ mod calls;
 mod routing;
 #[cfg(test)]
 mod selection;
+#[cfg(test)]
+mod sticky;
 
 use std::sync::{Mutex, OnceLock};
 

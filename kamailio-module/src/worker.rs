@@ -193,6 +193,7 @@ impl Worker {
                 LIMIT.write(Level::Error, text);
             }
             Refresh::Applied(generation) => {
+                self.cursors.places.forget();
                 for (name, index) in &mut self.known {
                     *index = place(self.reader.table(), name.as_bytes());
                 }

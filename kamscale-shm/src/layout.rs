@@ -7,8 +7,9 @@
 
 use core::mem::{offset_of, size_of};
 
+use crate::keys::{KeyEntry, KeyGroup};
 use crate::limits::{
-    MAX_FEATURES, MAX_MEMBERS, MAX_POOLS, MAX_PROCESSES, MAX_TABLE_WORDS, TABLE_SLOTS,
+    KEY_GROUPS, MAX_FEATURES, MAX_MEMBERS, MAX_POOLS, MAX_PROCESSES, MAX_TABLE_WORDS, TABLE_SLOTS,
 };
 use crate::sync::{AtomicI64, AtomicU8, AtomicU32, AtomicU64};
 
@@ -120,6 +121,10 @@ pub struct ObservedFile {
     pub processes: [ProcessRow; MAX_PROCESSES],
     /// The token bucket of each feature: when it would be full again ([`crate::bucket`]).
     pub buckets: [Line<AtomicU64>; MAX_FEATURES],
+    /// Times that no room was left for a sticky key.
+    pub keys_refused: Line<AtomicU64>,
+    /// Which member holds which sticky key.
+    pub keys: [KeyGroup; KEY_GROUPS],
 }
 
 /// What concerns all of Kamailio; written before the fork and by its timer process.
@@ -228,4 +233,5 @@ const _: () = {
     assert!(size_of::<ProcessRow>() == 18_048 && size_of::<ProcessRow>().is_multiple_of(128));
     assert!(offset_of!(ProcessRow, features) == 128 && offset_of!(ProcessRow, pools) == 1664);
     assert!(size_of::<PoolCounts>() == 16);
+    assert!(size_of::<KeyGroup>() == 128 && size_of::<KeyEntry>() == 16);
 };

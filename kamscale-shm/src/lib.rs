@@ -2,7 +2,7 @@
 //!
 //! | file | written by | holds |
 //! |---|---|---|
-//! | `INSTANCE.observed` | Kamailio | requests per feature, calls and health per member, token buckets, what each process applied |
+//! | `INSTANCE.observed` | Kamailio | requests per feature, calls and health per member, token buckets, sticky keys, what each process applied |
 //! | `INSTANCE.desired` | the agent | the pool table: pools, members, states, weights, capacities; what is admitted |
 //!
 //! Each side maps the other's file read-only, so every byte has one writing side. This crate knows
@@ -19,6 +19,9 @@ pub mod desired;
 pub mod encode;
 pub mod files;
 pub mod hash;
+mod key_group;
+mod key_word;
+pub mod keys;
 pub mod layout;
 pub mod limits;
 mod mapping;

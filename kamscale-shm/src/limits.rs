@@ -19,6 +19,10 @@ pub const MAX_TABLE_BYTES: usize = 16 << 20;
 pub const MAX_TABLE_WORDS: usize = MAX_TABLE_BYTES / 8;
 /// Slots that the publisher fills in turn; a reader has that many publications of time to copy one.
 pub const TABLE_SLOTS: usize = 4;
+/// Groups of entries for sticky keys ([`crate::keys`]).
+pub const KEY_GROUPS: usize = 1 << 15;
+/// Entries of one group; with its head it fills two cache lines.
+pub const KEYS_PER_GROUP: usize = 7;
 /// Fewest and most bits of a pool's row table ([`crate::rows`]): 1 Ki to 1 Mi rows of two bytes.
 pub const HASH_BITS: core::ops::RangeInclusive<u8> = 10..=20;
 /// Rows (as bits) of a pool that does not say otherwise: a member's share is right to about

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::clock;
 use crate::files::{self, Layout, ShmError};
+use crate::keys::Keys;
 use crate::layout::{
     DesiredFile, Header, Line, MemberRow, OBSERVED_MAGIC, ObservedFile, ProcessRow, ServerRow,
 };
@@ -112,6 +113,20 @@ impl Observed {
     #[inline]
     pub fn bucket(&self, feature: usize) -> Option<&AtomicU64> {
         self.file.get().buckets.get(feature).map(|line| &line.0)
+    }
+
+    /// The sticky keys.
+    #[must_use]
+    #[inline]
+    pub fn keys(&self) -> Keys<'_> {
+        Keys::new(&self.file.get().keys)
+    }
+
+    /// How often no room was left for a sticky key.
+    #[must_use]
+    #[inline]
+    pub fn keys_refused(&self) -> &AtomicU64 {
+        &self.file.get().keys_refused.0
     }
 
     /// The rows of all processes that there were.
@@ -252,6 +267,17 @@ impl MemberRow {
         let down_until_s = self.down_until_s.load(Ordering::Relaxed);
         matches!(state_in(word, id), None | Some(DesiredState::Active))
             && (down_until_s == 0 || down_until_s <= now_s())
+    }
+
+    /// Whether neither the operator nor passive detection takes from the member `id` what it has: as
+    /// [`Self::is_usable`], but also while it drains.
+    #[must_use]
+    #[inline]
+    pub fn keeps(&self, id: u64, now_s: impl FnOnce() -> u64) -> bool {
+        let down_until_s = self.down_until_s.load(Ordering::Relaxed);
+        !self.is_of(id)
+            || (self.override_of(id) != Some(DesiredState::Disabled)
+                && (down_until_s == 0 || down_until_s <= now_s()))
     }
 
     /// Calls that the member `id` carries now.

@@ -2,12 +2,14 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64};
 
+use kamscale_shm::keys::{KeyEntry, KeyGroup};
 use kamscale_shm::layout::{
     AdmissionRow, DesiredFile, Header, Line, MemberRow, NameRow, ObservedFile, PoolCounts,
     ProcessRow, ServerRow, TableSlot,
 };
 use kamscale_shm::limits::{
-    MAX_FEATURES, MAX_MEMBERS, MAX_POOLS, MAX_PROCESSES, MAX_TABLE_WORDS, TABLE_SLOTS,
+    KEY_GROUPS, KEYS_PER_GROUP, MAX_FEATURES, MAX_MEMBERS, MAX_POOLS, MAX_PROCESSES,
+    MAX_TABLE_WORDS, TABLE_SLOTS,
 };
 
 use crate::structure::{Structure, structure};
@@ -77,6 +79,9 @@ pub(crate) fn observed_structures() -> Vec<Structure> {
             buckets: [Line<AtomicU64>; MAX_FEATURES] = "The token bucket of each feature: the \
                 moment, by `CLOCK_MONOTONIC` in nanoseconds, at which it would be full again. \
                 Moved by compare-and-swap.",
+            keys_refused: Line<AtomicU64> = "Times that no room was left for a sticky key.",
+            keys: [KeyGroup; KEY_GROUPS] = "Which member holds which sticky key. A key is in one \
+                of two groups.",
         ),
         structure!(
             ServerRow,
@@ -100,6 +105,22 @@ pub(crate) fn observed_structures() -> Vec<Structure> {
             "What one process selected from one pool.",
             selected: AtomicU64 = "Times a member was found.",
             refused: AtomicU64 = "Times no member was to be had.",
+        ),
+        structure!(
+            KeyGroup,
+            "Room for a few sticky keys.",
+            published: AtomicU64 = "The key that was published last of those whose first group \
+                this is: 1 + its entry in the low 18 bits, the number of its claim in the next 18, \
+                how many there were above; 0 before the first.",
+            entries: [KeyEntry; KEYS_PER_GROUP] = "The keys, those of other groups among them.",
+        ),
+        structure!(
+            KeyEntry,
+            "One sticky key.",
+            state: AtomicU64 = "Calls of the key in the low 18 bits, then 14 bits with its \
+                member's slot, the upper 12 of the member's id, 2 with the phase (0 free, 1 \
+                claimed, 2 live), 18 that count how often the entry was given back.",
+            key: AtomicU64 = "Hash of pool and key; says nothing while the entry is free.",
         ),
     ]
 }

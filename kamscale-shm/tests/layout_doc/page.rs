@@ -6,8 +6,9 @@ use kamscale_shm::layout::{
     DESIRED_MAGIC, DesiredFile, MAJOR, MINOR, OBSERVED_MAGIC, ObservedFile, READY,
 };
 use kamscale_shm::limits::{
-    DEFAULT_HASH_BITS, DEFAULT_WEIGHT, HASH_BITS, MAX_FEATURES, MAX_MEMBERS, MAX_NAME_BYTES,
-    MAX_POOLS, MAX_PROCESSES, MAX_TABLE_BYTES, MAX_TABLE_WORDS, MAX_URI_BYTES, TABLE_SLOTS,
+    DEFAULT_HASH_BITS, DEFAULT_WEIGHT, HASH_BITS, KEY_GROUPS, KEYS_PER_GROUP, MAX_FEATURES,
+    MAX_MEMBERS, MAX_NAME_BYTES, MAX_POOLS, MAX_PROCESSES, MAX_TABLE_BYTES, MAX_TABLE_WORDS,
+    MAX_URI_BYTES, TABLE_SLOTS,
 };
 
 use crate::files::{common_structures, desired_structures, observed_structures};
@@ -49,6 +50,7 @@ one than it has mapped, or its own one `closed`, opens the new one.
 | worker: `generation` in its row, after it uses the table | Release | agent | Acquire: that no request of that process goes by an older table |
 | either side: `heartbeat_ns` | Release | the other | the age of the last sign of life |
 | any process: `id` of a member row, by exchange | AcqRel | all | whose numbers these are; the override says it once more itself |
+| any process: a word of a sticky key, by compare-and-swap | AcqRel | all processes | what the swap before left: a key has one entry, and no entry is free while a call counts on it |
 | counters | Relaxed | agent | numbers that only grow, each right for itself; not one moment of all |
 
 A publisher that dies leaves an odd stamp (or a whole slot) to which no `generation` points; the next
@@ -102,6 +104,16 @@ fn limits() -> Vec<(&'static str, String, &'static str)> {
             "TABLE_SLOTS",
             TABLE_SLOTS.to_string(),
             "slots: publications of time that a reader has to copy one",
+        ),
+        (
+            "KEY_GROUPS",
+            KEY_GROUPS.to_string(),
+            "groups of entries for sticky keys",
+        ),
+        (
+            "KEYS_PER_GROUP",
+            KEYS_PER_GROUP.to_string(),
+            "entries of one group",
         ),
         ("HASH_BITS", bits, "bits of a pool's row table"),
         (
