@@ -62,7 +62,9 @@ kamailio|the SIP server|has_kamailio|build test demo bench check
 dpkg-dev|unpacks the source that has Kamailio's headers|has_command dpkg-source|build test demo bench check
 libclang-14-dev|reads Kamailio's headers (bindgen)|has_libclang|build test demo bench check
 clang-14|tells bindgen where the compiler's headers are|has_clang|build test demo bench check
-kamailio-extra-modules|further modules of the server|has_module jansson|test demo bench
+kamailio-extra-modules|further modules of the server, scripts in JavaScript|has_module app_jsdt|test demo bench
+kamailio-lua-modules|scripts in Lua|has_module app_lua|test
+kamailio-python3-modules|scripts in Python|has_module app_python3|test
 sip-tester|sipp, the SIP caller|has_command sipp|test demo bench openstack
 iproute2|ip and ss|has_command ip|test demo bench openstack
 procps|ps|has_command ps|test demo bench openstack

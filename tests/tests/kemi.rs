@@ -1,103 +1,34 @@
-//! The same functions from a script in JavaScript (app_jsdt): each `KSR.kamscale.ks_*` once.
+//! The same functions from scripts in Lua, Python and JavaScript (KEMI): every function that is
+//! exported does there what it does from kamailio.cfg, to the same requests.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use kamscale_tests::{Answer, Kamailio, Member, RunDir, SipClient, tool};
+use kamscale_shm::MemberSpec;
+use kamscale_tests::{Answer, Kamailio, Member, PATIENCE, RunDir, SipClient, tool};
+use serde_json::Value;
 
-use crate::support::{ask, await_calls, member, pool, publisher};
+use crate::kemi_cases::CASES;
+use crate::kemi_scripts::Language;
+use crate::support::{await_calls, member, pool, publisher};
 
-const CFG: &str = r#"
-debug=2
-children=2
-listen=KS_LISTEN
-disable_tcp=yes
-auto_aliases=no
-loadmodule "kex.so"
-loadmodule "ctl.so"
-loadmodule "tm.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "pv.so"
-loadmodule "textops.so"
-loadmodule "siputils.so"
-loadmodule "dialog.so"
-loadmodule KS_MODULE
-loadmodule "app_jsdt.so"
-modparam("ctl", "binrpc", KS_CTL)
-modparam("tm", "failure_reply_mode", 3)
-modparam("kamscale", "shm_dir", KS_SHM_DIR)
-modparam("kamscale", "feature", "calls")
-modparam("app_jsdt", "load", KS_SCRIPT)
-cfgengine "jsdt"
-"#;
+/// Pools whose members are the same in every run, so that what is shown of them can be compared.
+const COMPARED: [&str; 4] = ["p", "q", "solo", "marked"];
 
-/// OPTIONS answer what the call in X-Call gave and what it set; calls go on from who refuses.
-const SCRIPT: &str = r#"
-var calls = {
-    count: function () { return KSR.kamscale.ks_count("calls"); },
-    count_unknown: function () { return KSR.kamscale.ks_count("nothing"); },
-    dst: function () { return KSR.kamscale.ks_select_dst("p"); },
-    dst_alg: function () { return KSR.kamscale.ks_select_dst_alg("p", "serial"); },
-    dst_unknown: function () { return KSR.kamscale.ks_select_dst_alg("p", "fastest"); },
-    dst_nowhere: function () { return KSR.kamscale.ks_select_dst("nowhere"); },
-    dst_empty: function () { return KSR.kamscale.ks_select_dst("empty"); },
-    dst_key: function () { return KSR.kamscale.ks_select_dst_key("p", "hash", "room-1"); },
-    domain: function () { return KSR.kamscale.ks_select_domain("p"); },
-    domain_alg: function () { return KSR.kamscale.ks_select_domain_alg("p", "random"); },
-    domain_key: function () { return KSR.kamscale.ks_select_domain_key("p", "hash", "room-1"); },
-    next_dst: function () { KSR.kamscale.ks_select_dst("p"); return KSR.kamscale.ks_next_dst(); },
-    next_domain: function () {
-        KSR.kamscale.ks_select_domain("p");
-        return KSR.kamscale.ks_next_domain();
-    },
-    next_of_none: function () { return KSR.kamscale.ks_next_dst(); },
-    mark: function () { KSR.kamscale.ks_select_dst("p"); return KSR.kamscale.ks_mark_dst(); },
-    mark_state: function () {
-        KSR.kamscale.ks_select_dst("q");
-        KSR.kamscale.ks_mark_dst();
-        return KSR.kamscale.ks_mark_dst_state("up");
-    },
-    from_any: function () { return KSR.kamscale.ks_is_from_any_pool(); },
-    from: function () { return KSR.kamscale.ks_is_from_pool("callers"); },
-    from_other: function () { return KSR.kamscale.ks_is_from_pool("p"); },
-    exists: function () { return KSR.kamscale.ks_pool_exists("p"); },
-    exists_not: function () { return KSR.kamscale.ks_pool_exists("nowhere"); },
-    active: function () { return KSR.kamscale.ks_is_active("q"); },
-    active_uri: function () { return KSR.kamscale.ks_is_active_uri("p", "sip:192.0.2.1"); },
-};
-
-function ksr_request_route() {
-    var name = KSR.pv.gete("$hdr(X-Call)");
-    if (name != "") {
-        var code = calls[name]();
-        var set = "<" + KSR.pv.gete("$du") + "> " + KSR.pv.gete("$rd") + " " + KSR.pv.gete("$ks_member");
-        KSR.hdr.append_to_reply("X-Code: " + code + "\r\nX-Set: " + set + "\r\n");
-    }
-    if (KSR.is_OPTIONS()) {
-        KSR.sl.sl_send_reply(200, "OK");
-        return;
-    }
-    if (KSR.siputils.has_totag() > 0) {
-        if (KSR.rr.loose_route() > 0) { KSR.tm.t_relay(); }
-        return;
-    }
-    KSR.rr.record_route();
-    if (KSR.kamscale.ks_select_dst_alg("calls", "serial") < 0) {
-        KSR.sl.sl_send_reply(503, "No Member");
-        return;
-    }
-    KSR.tm.t_on_failure("ksr_failure_next");
-    KSR.tm.t_relay();
+/// What came of all cases in one language.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    /// By case: the code, then `$du`, the R-URI's host, `$ks_member` and `$ks_pool`.
+    answers: Vec<(&'static str, String)>,
+    /// Requests counted.
+    requests: u64,
+    /// `kamscale.members` of [`COMPARED`] afterwards.
+    members: Vec<Value>,
 }
 
-function ksr_failure_next() {
-    if (KSR.kamscale.ks_next_dst() > 0) { KSR.tm.t_relay(); }
-}
-"#;
-
-/// Where Kamailio looks for modules has the engine.
-fn engine_is_installed() -> bool {
+/// Where this Kamailio looks for modules has the language's engine.
+fn engine_is_installed(module: &str) -> bool {
     let output = Command::new(tool("kamailio")).arg("-I").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let dirs = text
@@ -105,99 +36,169 @@ fn engine_is_installed() -> bool {
         .map_or("", |(_, rest)| rest);
     let dirs = dirs.lines().next().unwrap_or_default();
     dirs.split(':')
-        .any(|dir| Path::new(dir.trim()).join("app_jsdt.so").is_file())
+        .any(|dir| Path::new(dir.trim()).join(module).is_file())
+}
+
+/// One OPTIONS that runs a case; the R-URI is the same in every run.
+fn answer(client: &SipClient, kamailio: &Kamailio<'_>, language: Language, case: &str) -> String {
+    let request = client.request("OPTIONS", "sip:room-1@rooms.example");
+    let request = request.with("X-Case", case);
+    let reply = client.exchange(&request, kamailio.sip(), PATIENCE);
+    let reply = reply.unwrap_or_else(|| panic!("{language:?}: no answer to {case}"));
+    let ran_in = reply.header("X-Language");
+    assert_eq!(ran_in, Some(language.name()), "{case}: which script ran");
+    let outcome = reply.header("X-Outcome").unwrap_or_default();
+    // What is not set is no text in the scripts, and `<null>` in kamailio.cfg.
+    outcome.replace("<null>", "").trim_end().to_owned()
+}
+
+fn play(language: Language) -> Outcome {
+    let run = RunDir::new("kemi");
+    let client = SipClient::new(&run);
+    let callees = [Member::start(run.endpoint()), Member::start(run.endpoint())];
+    callees[0].answer_invites(Answer::Status(503));
+    let ranked = |name, uri, priority| MemberSpec {
+        priority,
+        ..member(name, uri)
+    };
+    let only = |name, uri| pool(name, vec![member("only", uri)]);
+    let caller = format!("sip:{}", client.address());
+    let _publisher = publisher(
+        &run,
+        vec![
+            pool(
+                "p",
+                vec![
+                    ranked("one", "sip:192.0.2.1".into(), 9),
+                    ranked("two", "sip:192.0.2.2".into(), 1),
+                ],
+            ),
+            only("q", "sip:192.0.2.9".to_owned()),
+            only("solo", "sip:192.0.2.10:5070".to_owned()),
+            only("marked", "sip:192.0.2.11".to_owned()),
+            only("callers", caller),
+            pool("empty", Vec::new()),
+            pool(
+                "calls",
+                vec![
+                    ranked("first", callees[0].uri(), 9),
+                    ranked("second", callees[1].uri(), 1),
+                ],
+            ),
+        ],
+    );
+    let script = run.write(language.file_name(), language.script());
+    let kamailio = Kamailio::with_text(&run, &language.config())
+        .define_text("KS_SCRIPT", script.display())
+        .start();
+    let answers = CASES
+        .iter()
+        .map(|c| (c.name, answer(&client, &kamailio, language, c.name)))
+        .collect();
+    let requests = kamailio.observed("default").features[0].requests;
+    let of = |name: &&str| kamailio.rpc(&["kamscale.members", name]);
+    let members = COMPARED.iter().flat_map(of).collect();
+    a_call_goes_on_from_who_refuses(&client, &kamailio);
+    let log = kamailio.log();
+    assert!(!log.contains("panic"), "{language:?}: {log}");
+    Outcome {
+        answers,
+        requests,
+        members,
+    }
+}
+
+/// An INVITE, a refusal, `ks_next_dst()` from the failure route, the other member's answer.
+fn a_call_goes_on_from_who_refuses(client: &SipClient, kamailio: &Kamailio<'_>) {
+    let mut call = client.invite(kamailio.sip(), "anybody");
+    call.answered();
+    await_calls(kamailio, "calls", "first", 0, 1);
+    await_calls(kamailio, "calls", "second", 1, 1);
+    assert_eq!(call.bye(), 200);
+    await_calls(kamailio, "calls", "second", 0, 1);
+}
+
+#[track_caller]
+fn does_the_same(language: Language) {
+    let module = language.engine().map_or("", |engine| engine.module);
+    if !engine_is_installed(module) {
+        println!("SKIPPED: {module} is missing (`make setup` installs it)");
+        return;
+    }
+    let native = play(Language::Native);
+    let scripted = play(language);
+    for ((case, is), (_, should)) in scripted.answers.iter().zip(&native.answers) {
+        assert_eq!(
+            is, should,
+            "{case} from {language:?}, and from kamailio.cfg"
+        );
+    }
+    assert_eq!(scripted, native, "what {language:?} left behind");
+}
+
+#[test]
+fn every_function_does_the_same_from_lua() {
+    does_the_same(Language::Lua);
+}
+
+#[test]
+fn every_function_does_the_same_from_python() {
+    does_the_same(Language::Python);
 }
 
 #[test]
 fn every_function_does_the_same_from_javascript() {
-    if !engine_is_installed() {
-        println!("SKIPPED: app_jsdt.so is missing (package kamailio-extra-modules)");
-        return;
-    }
-    let run = RunDir::new("kemi");
-    let client = SipClient::new(&run);
-    let members = [Member::start(run.endpoint()), Member::start(run.endpoint())];
-    members[0].answer_invites(Answer::Status(503));
-    let ranked = |i: usize| kamscale_shm::MemberSpec {
-        priority: [9, 1][i],
-        ..member(["first", "second"][i], members[i].uri())
-    };
-    let uris = ["sip:192.0.2.1", "sip:192.0.2.2"];
-    let _publisher = publisher(
-        &run,
-        vec![
-            pool("p", vec![member("one", uris[0]), member("two", uris[1])]),
-            pool("q", vec![member("only", "sip:192.0.2.9")]),
-            pool(
-                "callers",
-                vec![member("c", format!("sip:{}", client.address()))],
-            ),
-            pool("calls", vec![ranked(0), ranked(1)]),
-            pool("empty", Vec::new()),
-        ],
-    );
-    let script = run.write("script.js", SCRIPT);
-    let kamailio = Kamailio::with_text(&run, CFG)
-        .define_text("KS_SCRIPT", script.display())
-        .start();
-    check_codes(&client, &kamailio);
-
-    let mut call = client.invite(kamailio.sip(), "anybody");
-    call.answered();
-    await_calls(&kamailio, "calls", "first", 0, 1);
-    await_calls(&kamailio, "calls", "second", 1, 1);
-    assert_eq!(call.bye(), 200);
-    await_calls(&kamailio, "calls", "second", 0, 1);
-    let log = kamailio.log();
-    assert!(!log.contains("panic"), "{log}");
+    does_the_same(Language::JavaScript);
 }
 
-fn check_codes(client: &SipClient, kamailio: &Kamailio<'_>) {
-    let call = |name: &str, header| ask(client, kamailio, &[("X-Call", name)], header);
-    for (name, code) in [
-        ("count", "1"),
-        ("count_unknown", "-4"),
-        ("dst", "1"),
-        ("dst_alg", "1"),
-        ("dst_unknown", "-4"),
-        ("dst_nowhere", "-2"),
-        ("dst_empty", "-3"),
-        ("dst_key", "1"),
-        ("domain", "1"),
-        ("domain_alg", "1"),
-        ("domain_key", "1"),
-        ("next_dst", "1"),
-        ("next_domain", "1"),
-        ("next_of_none", "-5"),
-        ("mark_state", "1"),
-        ("from_any", "1"),
-        ("from", "1"),
-        ("from_other", "-1"),
-        ("exists", "1"),
-        ("exists_not", "-1"),
-        ("active", "1"),
-        ("active_uri", "1"),
-    ] {
-        assert_eq!(call(name, "X-Code"), code, "{name}");
+/// What the languages are compared with is right itself.
+#[test]
+fn the_functions_answer_the_documented_codes_in_kamailio_cfg() {
+    let native = play(Language::Native);
+    for (case, (_, answer)) in CASES.iter().zip(&native.answers) {
+        let code = answer.split(' ').next().unwrap_or_default();
+        assert_eq!(code, case.code, "{}: {answer}", case.name);
     }
-    let key = call("dst_key", "X-Set");
-    assert!(
-        key.starts_with("<sip:192.0.2."),
-        "$du of a selection: {key}"
-    );
-    assert_eq!(call("dst_key", "X-Set"), key, "a key keeps its member");
-    let domain = call("domain_key", "X-Set");
-    let of = |set: &str, part: usize| set.split(' ').nth(part).unwrap_or_default().to_owned();
+    let of = |case: &str| {
+        let found = native.answers.iter().find(|(name, _)| *name == case);
+        found.map(|(_, answer)| answer.as_str()).unwrap_or_default()
+    };
+    let here = "rooms.example";
+    for (case, answer) in [
+        ("select_alg", format!("1 <sip:192.0.2.1> {here} one p")),
+        ("next", format!("1 <sip:192.0.2.2> {here} two p")),
+        ("domain", "1 <> 192.0.2.10 only solo".to_owned()),
+        ("next_domain", "1 <> 192.0.2.2 two p".to_owned()),
+        ("select_nowhere", format!("-2 <> {here}")),
+    ] {
+        assert_eq!(of(case), answer, "{case}");
+    }
     assert_eq!(
-        of(&domain, 2),
-        of(&key, 2),
-        "the key's member, as host of the R-URI"
+        native.requests, 1,
+        "ks_count() with a feature was called once"
     );
-    assert!(of(&domain, 1).starts_with("192.0.2."), "{domain}");
-    let requests = kamailio.observed("default").features[0].requests;
-    assert_eq!(requests, 1, "ks_count() was called once with a feature");
-    assert_eq!(call("mark", "X-Code"), "1");
-    let members = kamailio.rpc(&["kamscale.members", "p"]);
-    let down = members.iter().filter(|m| m["usable"] == "no").count();
-    assert_eq!(down, 1, "ks_mark_dst() from JavaScript: {members:?}");
+    let usable = native.members.iter().map(|m| m["usable"] == "yes");
+    assert_eq!(
+        usable.collect::<Vec<_>>(),
+        [true, true, true, true, false],
+        "only what ks_mark_dst() named is out: {:?}",
+        native.members
+    );
+}
+
+#[test]
+fn no_exported_function_is_left_out() {
+    let exports = include_str!("../../kamailio-module/src/exports.rs");
+    let exported: BTreeSet<&str> = exports
+        .lines()
+        .filter(|line| line.contains("kamailio::kemi::function::<"))
+        .filter_map(|line| line.split('"').nth(1))
+        .collect();
+    let called = CASES.iter().flat_map(|case| case.calls);
+    let called: BTreeSet<&str> = called.map(|call| call.function).collect();
+    assert!(
+        !exported.is_empty(),
+        "no KEMI export is found in exports.rs"
+    );
+    assert_eq!(called, exported, "called by the cases, and exported");
 }

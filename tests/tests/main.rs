@@ -27,6 +27,10 @@ mod kamailio_dies;
 #[cfg(test)]
 mod kemi;
 #[cfg(test)]
+mod kemi_cases;
+#[cfg(test)]
+mod kemi_scripts;
+#[cfg(test)]
 mod large_answers;
 #[cfg(test)]
 mod load;
