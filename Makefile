@@ -10,10 +10,10 @@ TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 # No progress bars where nobody watches.
 export CARGO_TERM_PROGRESS_WHEN ?= $(shell [ -t 1 ] && echo auto || echo never)
 
-.PHONY: help setup build demo test check bench bench-plan openstack openstack-up openstack-down clean
+.PHONY: help setup build demo test test-6.0 check bench bench-plan openstack openstack-up openstack-down clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## install everything that the other targets need
 	@scripts/setup.sh
@@ -33,6 +33,10 @@ demo: ## play a conference-call day: real Kamailio, real calls, pools that grow 
 test: ## run every test of the project
 	@scripts/setup.sh test
 	@scripts/run-tests.sh
+
+test-6.0: ## build the module against Kamailio 6.0 (Debian 13's) and run every end-to-end test with it
+	@scripts/setup.sh test
+	@scripts/test-6.0.sh
 
 check: ## formatting, lints, docs, dependency and licence rules, the rules of the house
 	@scripts/setup.sh check

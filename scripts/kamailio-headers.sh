@@ -3,11 +3,13 @@
 # build, one per line), complete (stamp); and points target/kamailio/current at it, where build.rs of
 # kamailio-sys looks. Needs neither root nor a change in /etc/apt.
 #   scripts/kamailio-headers.sh                        Debian's source of the installed package
+#   scripts/kamailio-headers.sh VERSION SUITE          of this version of the package, from another suite of Debian
 #   KAMAILIO_SRC=/path scripts/kamailio-headers.sh     the headers of this source tree (src/ below it, or itself)
 # It must not build Kamailio, and must not write into a tree that it was given.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$ROOT/scripts/archives.sh"
 BASE=${CARGO_TARGET_DIR:-$ROOT/target}/kamailio
 
 die() {
@@ -77,18 +79,6 @@ from_tree() { # from_tree PATH
     finish "$src" local
 }
 
-# The distribution's archives and suites that apt has the installed packages from, as deb-src lines.
-source_list() {
-    local key site release component
-    for key in /usr/share/keyrings/{debian,ubuntu}-archive-keyring.gpg; do
-        [ -f "$key" ] && break
-    done
-    apt-get indextargets --format '$(SITE) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' |
-        while read -r site release component; do
-            printf 'deb-src [signed-by=%s] %s %s %s\n' "$key" "$site" "$release" "$component"
-        done
-}
-
 # Compares every file that was fetched with the hash in the signed index; a signature file (.asc) may be missing.
 verify() { # verify URIS (the lines of apt-get source --print-uris)
     local uri name size sum
@@ -103,25 +93,19 @@ verify() { # verify URIS (the lines of apt-get source --print-uris)
     done <"$1"
 }
 
-from_package() { # from_package VERSION
-    local version=$1 apt
+from_package() { # from_package VERSION [SUITE]
+    local version=$1
     need dpkg-source dpkg-dev
     need xz xz-utils
     cd "$WORK"
-    mkdir -p lists/partial cache/archives/partial
-    : >status
-    source_list >sources.list
-    [ -s sources.list ] || die "apt has no archives configured; unpack Kamailio $version and set KAMAILIO_SRC"
-    apt=(apt-get -q -o "Dir::Etc::sourcelist=$WORK/sources.list" -o Dir::Etc::sourceparts=-
-        -o "Dir::State::Lists=$WORK/lists" -o "Dir::Cache=$WORK/cache" -o "Dir::State::status=$WORK/status"
-        -o "APT::Sandbox::User=$(id -un)" -o APT::Get::List-Cleanup=false)
-    "${apt[@]}" update >apt.log 2>&1 || true # one archive without sources is no reason to stop
+    archives_open "$WORK" deb-src "${2:-}" ||
+        die "apt has no archives configured; unpack Kamailio $version and set KAMAILIO_SRC"
     # Always with the version: without it apt takes the newest suite that it knows.
-    "${apt[@]}" --print-uris --download-only source "kamailio=$version" 2>>apt.log |
+    "${APT[@]}" --print-uris --download-only source "kamailio=$version" 2>>apt.log |
         sed -n "s/^'\([^']*\)' /\1 /p" | grep . >uris ||
         die "no archive offers the source of kamailio $version: $(tail -3 apt.log)
 Unpack it elsewhere and set KAMAILIO_SRC."
-    "${apt[@]}" --download-only source "kamailio=$version" >>apt.log 2>&1 || true # a missing .asc is exit 100
+    "${APT[@]}" --download-only source "kamailio=$version" >>apt.log 2>&1 || true # a missing .asc is exit 100
     verify uris
     # --no-check: the .dsc may name the .asc that is missing; verify() has checked everything else
     # Debian builds with OpenSSL 3; Kamailio's makefiles would ask pkg-config for it, which may not be here.
@@ -136,9 +120,12 @@ need gcc gcc
 need tar tar
 mkdir -p "$BASE"
 if [ -z "${KAMAILIO_SRC:-}" ]; then
-    need dpkg-query "dpkg (or set KAMAILIO_SRC to a source tree)"
-    VERSION=$(dpkg-query -W -f '${Version}' kamailio 2>/dev/null) && [ -n "$VERSION" ] ||
-        die "the package kamailio is not installed. Install it: apt-get install kamailio; or set KAMAILIO_SRC"
+    VERSION=${1:-}
+    if [ -z "$VERSION" ]; then
+        need dpkg-query "dpkg (or set KAMAILIO_SRC to a source tree)"
+        VERSION=$(dpkg-query -W -f '${Version}' kamailio 2>/dev/null) && [ -n "$VERSION" ] ||
+            die "the package kamailio is not installed. Install it: apt-get install kamailio; or set KAMAILIO_SRC"
+    fi
     if [ -f "$BASE/$VERSION/complete" ]; then
         if [ "$(readlink "$BASE/current")" != "$VERSION" ]; then
             ln -sfn "$VERSION" "$BASE/current"
@@ -153,5 +140,5 @@ trap 'exit 130' INT TERM HUP
 if [ -n "${KAMAILIO_SRC:-}" ]; then
     from_tree "$KAMAILIO_SRC"
 else
-    from_package "$VERSION"
+    from_package "$VERSION" "${2:-}"
 fi

@@ -9,7 +9,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$ROOT" || exit 1
 TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
 LOGS=$TARGET/reports/tests
-STEPS=(shm kamailio-sys kamailio module-logic agent safe-layer build end-to-end openstack)
+STEPS=(shm kamailio-sys kamailio module-logic agent safe-layer build end-to-end kamailio-6.0 openstack)
 PASSED=0 FAILED=0 SKIPPED=0
 REASONS=() # one line per skipped test
 BROKEN=()  # one line per runner that failed
@@ -82,6 +82,7 @@ step_build() {
     execute build-agent "build of the agent" cargo build --release -p kamscale-agent
 }
 step_end-to-end() { cargo_test end-to-end "end to end with a real Kamailio" --release -p kamscale-tests; }
+step_kamailio-6.0() { execute kamailio-6.0 "end to end with Kamailio 6.0" scripts/test-6.0.sh --short; }
 step_openstack() {
     execute openstack-agent "agent with a real OpenStack" scripts/openstack-agent.sh
     execute openstack "end to end with a real OpenStack" scripts/openstack.sh --short

@@ -60,3 +60,5 @@ mod smoke;
 mod statistics;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod versions;

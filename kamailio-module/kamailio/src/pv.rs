@@ -119,7 +119,7 @@ unsafe extern "C" fn get<V: PseudoVariable>(
             Value::Text(text) => Some(text),
             Value::Int(n) => match c_int::try_from(n) {
                 // SAFETY: fills the core's result.
-                Ok(n) => return unsafe { sys::pv_get_sintval(msg, param, result, n) },
+                Ok(n) => return unsafe { sys::shim_pv_get_sintval(msg, param, result, n) },
                 Err(_) => Some(Cow::Owned(n.to_string())),
             },
         };

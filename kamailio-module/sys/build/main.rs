@@ -16,12 +16,12 @@ const TYPES: &str = "\
     script_cb_flag";
 const FUNCTIONS: &str = "\
     shim_.*|sr_kemi_modules_add|find_export|set_dst_uri|do_action|parse_headers|get_str_fparam|\
-    fixup_spve_null|fixup_free_spve_null|pv_get_null|pv_get_sintval|pv_get_strval|pv_get_buffer|\
+    fixup_spve_null|fixup_free_spve_null|pv_get_null|pv_get_strval|pv_get_buffer|\
     pv_get_buffer_size|xavp_get_crt_list|xavp_add_value|counter_register|register_timer|\
     register_script_cb|get_ticks|get_max_procs|my_pid|my_desc|find_module_by_name|\
     find_param_export";
 const VARIABLES: &str = "\
-    shim_.*|MODULE_INTERFACE_VER|PARAM_(INT|STRING)|PROC_.*|.*_ROUTE|SR_KEMIP_(INT|STR)|\
+    shim_.*|SHIM_.*|MODULE_INTERFACE_VER|PARAM_(INT|STRING)|PROC_.*|.*_ROUTE|SR_KEMIP_(INT|STR)|\
     process_no|route_type|L_(CRIT2|ERR|WARN|NOTICE|INFO|DBG)|DLGCB_.*|CNT_F_NO_RESET|PVT_OTHER|\
     SR_XTYPE_STR|(PRE|POST)_SCRIPT_CB|SET_HOSTALL_T|STRING_ST|HDR_(TO|CALLID|CSEQ)_T|METHOD_.*|SIP_REQUEST";
 

@@ -2,6 +2,8 @@
 #include "core/sr_module.h"
 #include "core/dprint.h"
 #include "core/dset.h"
+#include "core/pvar.h"
+#include "core/rpc.h"
 #include "core/parser/msg_parser.h"
 #include "core/ver_defs.h"
 #include "shim.h"
@@ -35,6 +37,11 @@ int shim_log_enabled(int level)
 void shim_log(int level, const char *text, int len)
 {
 	LOG_FN(DEFAULT_FACILITY, level, prefix, "%.*s\n", len, text);
+}
+
+int shim_pv_get_sintval(struct sip_msg *msg, pv_param_t *param, pv_value_t *result, int number)
+{
+	return pv_get_sintval(msg, param, result, number);
 }
 
 void shim_ruri_mark_new(void)

@@ -19,4 +19,14 @@ void shim_log(int level, const char *text, int len);
 /* core/dset.h: ruri_mark_new() */
 void shim_ruri_mark_new(void);
 
+/* What differs between versions of Kamailio, so that nobody else must know. */
+
+/* core/rpc.h: the flag of a command that answers a list; RET_ARRAY in 5.6, RPC_RET_ARRAY with that as a macro in 6.0 */
+enum
+{
+	SHIM_RPC_RET_ARRAY = RET_ARRAY
+};
+/* core/pvar.h: pv_get_sintval() takes an int in 5.6, a long in 6.0 */
+int shim_pv_get_sintval(struct sip_msg *msg, pv_param_t *param, pv_value_t *result, int number);
+
 #endif

@@ -41,7 +41,7 @@ pub const fn command<C: RpcCommand>() -> Entry {
         name: C::NAME.as_ptr(),
         function: Some(run::<C>),
         doc_str: (&raw const DocOf::<C>::DOC.0).cast_mut().cast(),
-        flags: if C::ARRAY { sys::RET_ARRAY } else { 0 },
+        flags: if C::ARRAY { sys::SHIM_RPC_RET_ARRAY } else { 0 },
     })
 }
 
