@@ -276,6 +276,8 @@ kamailio::module! {
         kamailio::rpc::command::<remote::Members>(),
         kamailio::rpc::command::<remote::SetState>(),
         kamailio::rpc::command::<remote::Workers>(),
+        kamailio::rpc::command::<remote::Publications>(),
+        kamailio::rpc::command::<remote::Explain>(),
     ];
     variables: [
         kamailio::pv::plain::<variables::Member>(),

@@ -11,15 +11,15 @@ use crate::selection::Usable;
 use crate::server::Server;
 use crate::worker::Worker;
 
-fn int(number: impl TryInto<i64>) -> Value {
+pub(crate) fn int(number: impl TryInto<i64>) -> Value {
     Value::Int(number.try_into().unwrap_or(i64::MAX))
 }
 
-fn text(bytes: &[u8]) -> Value {
+pub(crate) fn text(bytes: &[u8]) -> Value {
     Value::Text(String::from_utf8_lossy(bytes).into_owned())
 }
 
-fn word(text: &str) -> Value {
+pub(crate) fn word(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
@@ -109,7 +109,7 @@ pub const MAX_WHOLE: usize = 150;
 
 /// `[FIRST [COUNT]]`: which of `all` structures the caller wants. All of them if it does not say and
 /// they fit; never a silent cut.
-fn page(args: &mut Args<'_>, all: usize, command: &str) -> Result<Range<usize>, Fault> {
+pub(crate) fn page(args: &mut Args<'_>, all: usize, command: &str) -> Result<Range<usize>, Fault> {
     let mut number = |name: &str| match args.optional().map(|text| text.parse::<usize>()) {
         None => Ok(None),
         Some(Ok(number)) => Ok(Some(number)),
@@ -185,7 +185,7 @@ pub fn members(server: &Server, worker: &mut Worker, args: &mut Args<'_>) -> Res
     Ok(Value::List(members.map(|m| member(server, &m)).collect()))
 }
 
-fn find_pool<'a>(worker: &'a Worker, name: &str) -> Result<Pool<'a>, Fault> {
+pub(crate) fn find_pool<'a>(worker: &'a Worker, name: &str) -> Result<Pool<'a>, Fault> {
     let table = worker.table();
     let found = table
         .pool_index(name.as_bytes())
@@ -270,20 +270,23 @@ pub fn set_state(
 }
 
 /// `kamscale.workers`
-pub fn workers(server: &Server) -> Value {
+pub fn workers(server: &Server, worker: &mut Worker) -> Value {
+    worker.refresh(server);
+    let newest = worker.table().generation();
     let now_ns = clock::monotonic_ns();
     let one = |(process, row): (usize, &ProcessRow)| {
         let load = |c: &std::sync::atomic::AtomicU64| int(c.load(Ordering::Relaxed));
         let age_ns = now_ns.saturating_sub(row.applied_ns.load(Ordering::Relaxed));
-        let rank = i64::from(row.rank.load(Ordering::Relaxed));
+        let rank = i64::from(row.rank.load(Ordering::Relaxed))
+            - i64::from(kamscale_shm::snapshot::RANK_OFFSET);
+        let generation = row.generation.load(Ordering::Relaxed);
         Value::Struct(vec![
             (c"process", int(process)),
             (c"pid", int(row.pid.load(Ordering::Relaxed))),
-            (
-                c"rank",
-                Value::Int(rank - i64::from(kamscale_shm::snapshot::RANK_OFFSET)),
-            ),
-            (c"generation", load(&row.generation)),
+            (c"rank", Value::Int(rank)),
+            (c"kind", word(kind_of(rank))),
+            (c"generation", int(generation)),
+            (c"behind", int(newest.saturating_sub(generation))),
             (c"age_ms", int(age_ns / 1_000_000)),
             (c"applied", load(&row.applied)),
             (c"rejected", load(&row.rejected)),
@@ -292,4 +295,17 @@ pub fn workers(server: &Server) -> Value {
         ])
     };
     Value::List(server.observed.processes().map(one).collect())
+}
+
+/// What a process of that rank is for (`core/sr_module.h`).
+const fn kind_of(rank: i64) -> &'static str {
+    match rank {
+        // 127: a process that serves remote commands and may run routes for them.
+        -2 | 127 => "rpc",
+        1.. => "worker",
+        0 => "main",
+        -1 => "timer",
+        -4 => "tcp_main",
+        _ => "other",
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use kamailio::log::{self, Level, RateLimit};
 use kamailio::process::{self, Local};
 use kamscale_shm::bucket::Allowance;
+use kamscale_shm::history::Publication;
 use kamscale_shm::layout::ProcessRow;
 use kamscale_shm::observed::add;
 use kamscale_shm::snapshot::RANK_OFFSET;
@@ -146,6 +147,12 @@ impl Worker {
     pub fn draw(&mut self, least: u32, most: u32) -> u32 {
         let count = usize::try_from(most.saturating_sub(least)).unwrap_or(0) + 1;
         least + u32::try_from(self.cursors.below(count)).unwrap_or(0)
+    }
+
+    /// See [`DesiredReader::publications`].
+    #[must_use]
+    pub fn publications(&self, count: usize) -> Vec<Publication> {
+        self.reader.publications(count)
     }
 
     /// The row of this process.

@@ -1,4 +1,5 @@
-//! The clock both sides share: nanoseconds since boot, not moved by settings of the wall clock.
+//! The clock both sides share: nanoseconds since boot, not moved by settings of the wall clock; and
+//! the wall clock, for what people read.
 
 use nix::time::{ClockId, clock_gettime};
 
@@ -10,4 +11,10 @@ pub fn monotonic_ns() -> u64 {
         let nanos = u64::try_from(t.tv_nsec()).unwrap_or(0);
         seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
     })
+}
+
+/// Seconds since 1970 by the wall clock; 0 if the system has none.
+#[must_use]
+pub fn wall_s() -> u64 {
+    clock_gettime(ClockId::CLOCK_REALTIME).map_or(0, |t| u64::try_from(t.tv_sec()).unwrap_or(0))
 }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use crate::bucket::Allowance;
 use crate::files::{self, Layout};
+use crate::history::{self, Publication};
 use crate::layout::{DESIRED_MAGIC, DesiredFile, Header};
-use crate::limits::{MAX_TABLE_WORDS, TABLE_SLOTS};
+use crate::limits::{HISTORY_SLOTS, HISTORY_WORDS, MAX_TABLE_WORDS, TABLE_SLOTS};
 use crate::mapping::Mapped;
 use crate::publication::{self, Slot, slot_of};
 use crate::sync::Ordering;
@@ -28,6 +29,17 @@ impl DesiredFile {
     #[must_use]
     pub fn slot(&self, generation: u64) -> Slot<'_> {
         let slot = &self.slots[slot_of(generation, TABLE_SLOTS)];
+        Slot {
+            stamp: &slot.stamp,
+            length: &slot.length,
+            words: &slot.words,
+        }
+    }
+
+    /// The slot of what a generation changed.
+    #[must_use]
+    pub fn history_slot(&self, generation: u64) -> Slot<'_> {
+        let slot = &self.history[slot_of(generation, HISTORY_SLOTS)];
         Slot {
             stamp: &slot.stamp,
             length: &slot.length,
@@ -116,6 +128,26 @@ impl DesiredReader {
             interval_ns: row.interval_ns.load(Ordering::Relaxed),
             ahead_ns: row.ahead_ns.load(Ordering::Relaxed),
         })
+    }
+
+    /// What the last publications changed, at most `count`, newest first. One that is not whole is
+    /// left out: the publisher came round to its slot, or the file was made anew since.
+    #[must_use]
+    pub fn publications(&self, count: usize) -> Vec<Publication> {
+        let Some(file) = &self.file else {
+            return Vec::new();
+        };
+        // Partner: the Release store of the generation in `publication::publish`.
+        let newest = file.get().generation.0.load(Ordering::Acquire);
+        let count = count.min(HISTORY_SLOTS) as u64;
+        let mut words = vec![0; HISTORY_WORDS];
+        let record = |generation| {
+            let slot = file.get().history_slot(generation);
+            let length = publication::copy(&slot, generation, &mut words).ok()?;
+            history::decode(generation, words.get(..length)?)
+        };
+        let oldest = newest.saturating_sub(count);
+        (oldest + 1..=newest).rev().filter_map(record).collect()
     }
 
     /// Gives up the view and keeps the table.

@@ -9,7 +9,8 @@ use core::mem::{offset_of, size_of};
 
 use crate::keys::{KeyEntry, KeyGroup};
 use crate::limits::{
-    KEY_GROUPS, MAX_FEATURES, MAX_MEMBERS, MAX_POOLS, MAX_PROCESSES, MAX_TABLE_WORDS, TABLE_SLOTS,
+    HISTORY_SLOTS, HISTORY_WORDS, KEY_GROUPS, MAX_FEATURES, MAX_MEMBERS, MAX_POOLS, MAX_PROCESSES,
+    MAX_TABLE_WORDS, TABLE_SLOTS,
 };
 use crate::sync::{AtomicI64, AtomicU8, AtomicU32, AtomicU64};
 
@@ -74,6 +75,8 @@ pub struct DesiredFile {
     pub admission: [AdmissionRow; MAX_FEATURES],
     /// Where the tables are.
     pub slots: [TableSlot; TABLE_SLOTS],
+    /// What the last publications changed.
+    pub history: [HistorySlot; HISTORY_SLOTS],
 }
 
 /// What is admitted of one feature.
@@ -103,6 +106,18 @@ pub struct TableSlot {
     pub length: AtomicU64,
     /// The table ([`crate::encode`]).
     pub words: [AtomicU64; MAX_TABLE_WORDS],
+}
+
+/// What one publication changed (see [`crate::history`]).
+#[derive(Debug)]
+#[repr(C, align(4096))]
+pub struct HistorySlot {
+    /// 2 x generation when whole, odd while being written.
+    pub stamp: AtomicU64,
+    /// Words of the record.
+    pub length: AtomicU64,
+    /// The record.
+    pub words: [AtomicU64; HISTORY_WORDS],
 }
 
 /// The file that Kamailio writes.
@@ -215,7 +230,7 @@ pub struct PoolCounts {
     reason = "the promise of AllAtomic, checked field by field above"
 )]
 mod all_atomic {
-    // SAFETY: repr(C); Header, a Line of an atomic, rows and slots of atomics.
+    // SAFETY: repr(C); Header, a Line of an atomic, rows and slots of atomics, also of the history.
     unsafe impl super::AllAtomic for super::DesiredFile {}
     // SAFETY: repr(C); every row consists of atomics and arrays of atomics.
     unsafe impl super::AllAtomic for super::ObservedFile {}
@@ -227,6 +242,7 @@ const _: () = {
     assert!(size_of::<AdmissionRow>() == 32 && offset_of!(DesiredFile, admission) == 256);
     assert!(offset_of!(DesiredFile, slots) == 4096);
     assert!(offset_of!(TableSlot, words) == 16);
+    assert!(size_of::<HistorySlot>() == 4096 && offset_of!(HistorySlot, words) == 16);
     assert!(size_of::<ServerRow>() == 128 && offset_of!(ObservedFile, server) == 128);
     assert!(size_of::<NameRow>() == 64 && offset_of!(ObservedFile, features) == 256);
     assert!(size_of::<MemberRow>() == 64 && offset_of!(ObservedFile, members) == 4352);

@@ -19,6 +19,7 @@ pub mod desired;
 pub mod encode;
 pub mod files;
 pub mod hash;
+pub mod history;
 mod key_group;
 mod key_word;
 pub mod keys;

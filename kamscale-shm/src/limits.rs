@@ -23,6 +23,10 @@ pub const TABLE_SLOTS: usize = 4;
 pub const KEY_GROUPS: usize = 1 << 15;
 /// Entries of one group; with its head it fills two cache lines.
 pub const KEYS_PER_GROUP: usize = 7;
+/// Publications whose changes are remembered.
+pub const HISTORY_SLOTS: usize = 64;
+/// Words for the changes of one of them: with its head a page.
+pub const HISTORY_WORDS: usize = 510;
 /// Fewest and most bits of a pool's row table ([`crate::rows`]): 1 Ki to 1 Mi rows of two bytes.
 pub const HASH_BITS: core::ops::RangeInclusive<u8> = 10..=20;
 /// Rows (as bits) of a pool that does not say otherwise: a member's share is right to about

@@ -33,6 +33,16 @@ pub fn slot_of(generation: u64, slots: usize) -> usize {
 /// # Panics
 /// If the table is longer than the slot: the encoder has checked that before.
 pub fn publish(generation_word: &AtomicU64, slot: &Slot<'_>, generation: u64, table: &[u64]) {
+    fill(slot, generation, table);
+    // Partner: the Acquire load of the generation by readers (`DesiredReader::refresh`).
+    generation_word.store(generation, Ordering::Release);
+}
+
+/// Fills the slot of `generation` without announcing it.
+///
+/// # Panics
+/// If the words are more than the slot holds.
+pub fn fill(slot: &Slot<'_>, generation: u64, table: &[u64]) {
     assert!(
         table.len() <= slot.words.len(),
         "a table longer than its slot"
@@ -51,8 +61,6 @@ pub fn publish(generation_word: &AtomicU64, slot: &Slot<'_>, generation: u64, ta
     // Partner: the Acquire load of the stamp in `copy`. Who sees it even sees every word.
     slot.stamp
         .store(generation.wrapping_mul(2), Ordering::Release);
-    // Partner: the Acquire load of the generation by readers (`DesiredReader::refresh`).
-    generation_word.store(generation, Ordering::Release);
 }
 
 /// Copies the table of `generation` into `into` and says how many words it has. `generation` is

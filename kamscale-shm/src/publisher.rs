@@ -11,6 +11,7 @@ use crate::clock;
 use crate::encode::{CHECKED_FROM, Placement, encode};
 use crate::files::{self, Layout, ShmError};
 use crate::hash::{member_id, xxh3};
+use crate::history;
 use crate::layout::DesiredFile;
 use crate::limits::{MAX_MEMBERS, MAX_POOLS, MAX_TABLE_WORDS};
 use crate::mapping::Mapped;
@@ -166,7 +167,11 @@ impl Publisher {
         }
         let generation = self.generation + 1;
         let words = encode(spec, &placements, generation).map_err(PublishError::Spec)?;
+        let empty = TableSpec::default();
+        let changes = history::changes(self.current.as_ref().unwrap_or(&empty), spec);
         let file = self.file.get();
+        let record = history::encode(clock::wall_s(), &changes);
+        publication::fill(&file.history_slot(generation), generation, &record);
         let slot = file.slot(generation);
         publication::publish(&file.generation.0, &slot, generation, &words);
         self.pools.commit(&pools);

@@ -37,7 +37,7 @@ pub(crate) fn parse(text: &str) -> Vec<Value> {
 
 fn value<'a>(line: &str, lines: &mut impl Iterator<Item = &'a str>) -> Value {
     match line {
-        "{" => Value::Object(fields(lines)),
+        "{" => structure(lines),
         "[" => {
             let mut items = Vec::new();
             while let Some(line) = lines.next().filter(|l| *l != "]") {
@@ -49,9 +49,15 @@ fn value<'a>(line: &str, lines: &mut impl Iterator<Item = &'a str>) -> Value {
     }
 }
 
-fn fields<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Map<String, Value> {
+/// Named fields; or values without names, as binrpc writes a list within a structure.
+fn structure<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Value {
     let mut fields = Map::new();
+    let mut items = Vec::new();
     while let Some(line) = lines.next().filter(|l| *l != "}") {
+        if matches!(line, "{" | "[") {
+            items.push(value(line, lines));
+            continue;
+        }
         let (name, rest) = line.split_once(':').unwrap_or((line, ""));
         let found = value(rest.trim(), lines);
         match fields.entry(name.trim().to_owned()) {
@@ -68,7 +74,11 @@ fn fields<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Map<String, Value> {
             }
         }
     }
-    fields
+    if items.is_empty() {
+        Value::Object(fields)
+    } else {
+        Value::Array(items)
+    }
 }
 
 fn scalar(text: &str) -> Value {
@@ -87,5 +97,9 @@ mod tests {
         assert_eq!(values[0]["DSC"], "main process - attendant");
         assert_eq!(values[1]["L"][1]["x"], 1);
         assert_eq!(values[2], "core:x = 3");
+        let text = "{\n\ta: 1\n\tmany: {\n\t{\n\tx: 1\n\t}\n\t{\n\tx: 2\n\t}\n\t}\n\tb: 2\n}\n";
+        let values = parse(text);
+        assert_eq!(values[0]["many"][1]["x"], 2);
+        assert_eq!(values[0]["b"], 2);
     }
 }

@@ -21,6 +21,8 @@ mod damaged_tables;
 #[cfg(test)]
 mod elastic;
 #[cfg(test)]
+mod explain;
+#[cfg(test)]
 mod failover;
 #[cfg(test)]
 mod kamailio_dies;
@@ -44,6 +46,8 @@ mod odd_sip;
 mod operating;
 #[cfg(test)]
 mod pool_change_is_used;
+#[cfg(test)]
+mod publications;
 #[cfg(test)]
 mod restored_dialogs;
 #[cfg(test)]

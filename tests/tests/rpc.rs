@@ -115,11 +115,13 @@ const MEMBER: [&str; 11] = [
     "member", "uri", "state", "override", "usable", "calls", "capacity", "weight", "priority",
     "failures", "slot",
 ];
-const WORKER: [&str; 9] = [
+const WORKER: [&str; 11] = [
     "process",
     "pid",
     "rank",
+    "kind",
     "generation",
+    "behind",
     "age_ms",
     "applied",
     "rejected",

@@ -5,9 +5,9 @@ use std::ffi::CStr;
 use kamailio::rpc::{Args, Fault, RpcCommand, Value};
 
 use super::with;
-use crate::report;
 use crate::server::Server;
 use crate::worker::Worker;
+use crate::{explain, publications, report};
 
 fn answer(
     f: impl FnOnce(&'static Server, &mut Worker) -> Result<Value, Fault>,
@@ -90,6 +90,33 @@ impl RpcCommand for Workers {
     const ARRAY: bool = true;
 
     fn run(_: &mut Args<'_>) -> Result<Value, Fault> {
-        answer(|server, _| Ok(report::workers(server)))
+        answer(|server, worker| Ok(report::workers(server, worker)))
+    }
+}
+
+/// `kamscale.publications [COUNT]`
+pub(super) struct Publications;
+
+impl RpcCommand for Publications {
+    const NAME: &'static CStr = c"kamscale.publications";
+    const DOC: &'static CStr =
+        c"What the agent's last publications changed, newest first; parameters: [COUNT]";
+    const ARRAY: bool = true;
+
+    fn run(args: &mut Args<'_>) -> Result<Value, Fault> {
+        answer(|server, worker| publications::publications(server, worker, args))
+    }
+}
+
+/// `kamscale.explain POOL KEY [ALGORITHM [FIRST [COUNT]]]`
+pub(super) struct Explain;
+
+impl RpcCommand for Explain {
+    const NAME: &'static CStr = c"kamscale.explain";
+    const DOC: &'static CStr = c"Which member a key gets, and why not the others; parameters: POOL \
+        KEY [ALGORITHM [FIRST [COUNT]]]";
+
+    fn run(args: &mut Args<'_>) -> Result<Value, Fault> {
+        answer(|server, worker| explain::explain(server, worker, args))
     }
 }

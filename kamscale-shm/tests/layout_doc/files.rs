@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64};
 
 use kamscale_shm::keys::{KeyEntry, KeyGroup};
 use kamscale_shm::layout::{
-    AdmissionRow, DesiredFile, Header, Line, MemberRow, NameRow, ObservedFile, PoolCounts,
-    ProcessRow, ServerRow, TableSlot,
+    AdmissionRow, DesiredFile, Header, HistorySlot, Line, MemberRow, NameRow, ObservedFile,
+    PoolCounts, ProcessRow, ServerRow, TableSlot,
 };
 use kamscale_shm::limits::{
-    KEY_GROUPS, KEYS_PER_GROUP, MAX_FEATURES, MAX_MEMBERS, MAX_POOLS, MAX_PROCESSES,
-    MAX_TABLE_WORDS, TABLE_SLOTS,
+    HISTORY_SLOTS, HISTORY_WORDS, KEY_GROUPS, KEYS_PER_GROUP, MAX_FEATURES, MAX_MEMBERS, MAX_POOLS,
+    MAX_PROCESSES, MAX_TABLE_WORDS, TABLE_SLOTS,
 };
 
 use crate::structure::{Structure, structure};
@@ -44,6 +44,8 @@ pub(crate) fn desired_structures() -> Vec<Structure> {
             admission: [AdmissionRow; MAX_FEATURES] = "What is admitted of each feature, in the \
                 order of the observed file; it moves every second, so it is not part of a table.",
             slots: [TableSlot; TABLE_SLOTS] = "Generation *g* is in slot *g* modulo their number.",
+            history: [HistorySlot; HISTORY_SLOTS] = "What generation *g* changed, in slot *g* \
+                modulo their number; whole before the generation is announced.",
         ),
         structure!(
             AdmissionRow,
@@ -61,6 +63,16 @@ pub(crate) fn desired_structures() -> Vec<Structure> {
             length: AtomicU64 = "Words of the table.",
             words: [AtomicU64; MAX_TABLE_WORDS] = "The table (below); what lies behind its length \
                 is left over from longer ones.",
+        ),
+        structure!(
+            HistorySlot,
+            "What one publication changed; for reports alone.",
+            stamp: AtomicU64 = "As that of a `TableSlot`.",
+            length: AtomicU64 = "Words of the record.",
+            words: [AtomicU64; HISTORY_WORDS] = "A text, 8 bytes a word, filled up with zeros: a \
+                line with the time (seconds since 1970) and the number of changes, then a line of \
+                pool, member, what, from and to for each of them as long as there is room; tabs \
+                divide.",
         ),
     ]
 }

@@ -6,9 +6,9 @@ use kamscale_shm::layout::{
     DESIRED_MAGIC, DesiredFile, MAJOR, MINOR, OBSERVED_MAGIC, ObservedFile, READY,
 };
 use kamscale_shm::limits::{
-    DEFAULT_HASH_BITS, DEFAULT_WEIGHT, HASH_BITS, KEY_GROUPS, KEYS_PER_GROUP, MAX_FEATURES,
-    MAX_MEMBERS, MAX_NAME_BYTES, MAX_POOLS, MAX_PROCESSES, MAX_TABLE_BYTES, MAX_TABLE_WORDS,
-    MAX_URI_BYTES, TABLE_SLOTS,
+    DEFAULT_HASH_BITS, DEFAULT_WEIGHT, HASH_BITS, HISTORY_SLOTS, HISTORY_WORDS, KEY_GROUPS,
+    KEYS_PER_GROUP, MAX_FEATURES, MAX_MEMBERS, MAX_NAME_BYTES, MAX_POOLS, MAX_PROCESSES,
+    MAX_TABLE_BYTES, MAX_TABLE_WORDS, MAX_URI_BYTES, TABLE_SLOTS,
 };
 
 use crate::files::{common_structures, desired_structures, observed_structures};
@@ -114,6 +114,16 @@ fn limits() -> Vec<(&'static str, String, &'static str)> {
             "KEYS_PER_GROUP",
             KEYS_PER_GROUP.to_string(),
             "entries of one group",
+        ),
+        (
+            "HISTORY_SLOTS",
+            HISTORY_SLOTS.to_string(),
+            "publications whose changes are remembered",
+        ),
+        (
+            "HISTORY_WORDS",
+            HISTORY_WORDS.to_string(),
+            "words for the changes of one of them",
         ),
         ("HASH_BITS", bits, "bits of a pool's row table"),
         (

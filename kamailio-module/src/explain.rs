@@ -1,0 +1,198 @@
+//! `kamscale.explain`: which member a key gets, and of every other one why it does not. It asks the
+//! same selection that requests go through, and changes nothing.
+//!
+//! What keeps a member out is a [`Reason`]: another one is another variant, told by its name and
+//! its own fields, and found in [`against`] (whoever asks) or [`behind`] (by the algorithm).
+
+use std::ffi::CStr;
+
+use kamailio::rpc::{Args, Fault, Value};
+use kamscale_shm::{DesiredState, Member, Pool, xxh3};
+
+use crate::algorithm::Algorithm;
+use crate::report::{find_pool, int, page, text, word};
+use crate::selection::{self, Cursors, Usable};
+use crate::server::{Server, now};
+use crate::worker::Worker;
+
+/// Members of which it is told when their turn would come: the first, and to whom it fails over.
+const PLACES: usize = 5;
+
+/// Why a member does not get a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The agent wants it to be in this state, which takes nothing new.
+    State(DesiredState),
+    /// An operator set this state (`kamscale.set_state`).
+    Override(DesiredState),
+    /// It was marked as down (`ks_mark_dst()`), for so many more seconds.
+    Down(u64),
+    /// Selection passes it over for a reason that has no name here.
+    NotUsable,
+    /// Its weight of 0 owns no keys.
+    NoWeight,
+    /// The key is another member's.
+    NotOwner,
+    /// Another one has a higher priority, or the same and comes first.
+    LowerPriority(u16),
+    /// Another one carries less: its calls, and its capacity.
+    MoreLoaded(u32, u32),
+}
+
+impl Reason {
+    /// Its name, and what belongs to it.
+    fn fields(self) -> Vec<(&'static CStr, Value)> {
+        let (name, more) = match self {
+            Self::State(state) => ("state", vec![(c"is", word(state.name()))]),
+            Self::Override(state) => ("override", vec![(c"is", word(state.name()))]),
+            Self::Down(left_s) => ("down", vec![(c"left_s", int(left_s))]),
+            Self::NotUsable => ("not_usable", Vec::new()),
+            Self::NoWeight => ("no_weight", Vec::new()),
+            Self::NotOwner => ("not_owner", Vec::new()),
+            Self::LowerPriority(is) => ("lower_priority", vec![(c"is", int(is))]),
+            Self::MoreLoaded(calls, capacity) => (
+                "more_loaded",
+                vec![(c"calls", int(calls)), (c"capacity", int(capacity))],
+            ),
+        };
+        let mut fields = vec![(c"reason", word(name))];
+        fields.extend(more);
+        fields
+    }
+}
+
+/// What keeps a member out whatever the algorithm; nothing if selection may use it.
+#[must_use]
+pub fn against(server: &Server, member: &Member<'_>) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    if !member.is_active() {
+        reasons.push(Reason::State(member.state()));
+    }
+    let usable = Usable {
+        observed: &server.observed,
+        tried: &[],
+    };
+    if usable.is(member) {
+        return reasons;
+    }
+    let before = reasons.len();
+    if let Some(row) = server.observed.member(member.slot()) {
+        let by_operator = row.override_of(member.id());
+        reasons.extend(
+            by_operator
+                .filter(|s| *s != DesiredState::Active)
+                .map(Reason::Override),
+        );
+        // Relaxed: one number that the report shows, nothing else follows from it.
+        let until_s = row.down_until_s.load(std::sync::atomic::Ordering::Relaxed);
+        let left_s = until_s.saturating_sub(now());
+        if left_s > 0 && row.is_of(member.id()) {
+            reasons.push(Reason::Down(left_s));
+        }
+    }
+    if reasons.len() == before {
+        reasons.push(Reason::NotUsable);
+    }
+    reasons
+}
+
+/// Why a member that could be used is not the one. `None` where chance or turn decides.
+fn behind(server: &Server, algorithm: Algorithm, member: &Member<'_>) -> Option<Reason> {
+    match algorithm {
+        Algorithm::Hash if member.weight() == 0 => Some(Reason::NoWeight),
+        Algorithm::Hash => Some(Reason::NotOwner),
+        Algorithm::Serial => Some(Reason::LowerPriority(member.priority())),
+        Algorithm::LeastCalls => {
+            let row = server.observed.member(member.slot());
+            let calls = row.map_or(0, |row| row.calls_of(member.id()));
+            Some(Reason::MoreLoaded(calls, member.capacity()))
+        }
+        Algorithm::RoundRobin | Algorithm::Random | Algorithm::Weight | Algorithm::P2c => None,
+    }
+}
+
+/// By what the algorithm decides, and whether the next request would get the same member.
+fn decided_by(algorithm: Algorithm) -> (&'static str, bool) {
+    match algorithm {
+        Algorithm::Hash => ("key", true),
+        Algorithm::Serial => ("priority", true),
+        Algorithm::LeastCalls => ("load", true),
+        Algorithm::RoundRobin => ("turn", false),
+        Algorithm::Random => ("chance", false),
+        Algorithm::Weight => ("weight", false),
+        Algorithm::P2c => ("load of two by chance", false),
+    }
+}
+
+/// The member that a request with this key gets, then those that `ks_next_dst()` would go on to.
+fn order<'a>(server: &Server, pool: &Pool<'a>, algorithm: Algorithm, key: u64) -> Vec<Member<'a>> {
+    let mut cursors = Cursors::new(0);
+    let mut tried = Vec::new();
+    let mut found: Vec<Member<'a>> = Vec::new();
+    while found.len() < PLACES {
+        let usable = Usable {
+            observed: &server.observed,
+            tried: &tried,
+        };
+        let Some(next) = selection::select(pool, algorithm, key, &usable, &mut cursors) else {
+            break;
+        };
+        tried.extend(u16::try_from(next.slot()));
+        found.push(next);
+    }
+    found
+}
+
+/// `kamscale.explain POOL KEY [ALGORITHM [FIRST [COUNT]]]`
+///
+/// # Errors
+/// 400 without pool or key, for an algorithm that there is not, or without FIRST if the pool has
+/// very many members; 404 for a pool that is not there.
+pub fn explain(server: &Server, worker: &mut Worker, args: &mut Args<'_>) -> Result<Value, Fault> {
+    let (name, key) = (args.required("POOL")?, args.required("KEY")?);
+    let algorithm = match args.optional() {
+        None => Algorithm::Hash,
+        Some(name) => Algorithm::from_name(name.as_bytes()).ok_or_else(|| {
+            let names = Algorithm::names();
+            Fault::bad_request(format!("no algorithm {name}; there are: {names}"))
+        })?,
+    };
+    worker.refresh(server);
+    let generation = worker.table().generation();
+    let pool = find_pool(worker, &name)?;
+    let part = page(args, pool.len(), "POOL KEY ALGORITHM")?;
+    let (by, is_settled) = decided_by(algorithm);
+    let order = if is_settled {
+        order(server, &pool, algorithm, xxh3(key.as_bytes()))
+    } else {
+        Vec::new()
+    };
+    let one = |member: &Member<'_>| {
+        let place = order.iter().position(|m| m.id() == member.id());
+        let mut reasons = against(server, member);
+        let takes = reasons.is_empty();
+        if takes && is_settled && place != Some(0) {
+            reasons.extend(behind(server, algorithm, member));
+        }
+        let reasons = reasons.into_iter().map(|r| Value::Struct(r.fields()));
+        Value::Struct(vec![
+            (c"member", text(member.name())),
+            (c"takes", word(if takes { "yes" } else { "no" })),
+            (c"place", int(place.map_or(0, |p| p + 1))),
+            (c"reasons", Value::List(reasons.collect())),
+        ])
+    };
+    let members = part.filter_map(|i| pool.member(i));
+    let chosen = order
+        .first()
+        .map_or(Value::Text(String::new()), |m| text(m.name()));
+    Ok(Value::Struct(vec![
+        (c"pool", word(&name)),
+        (c"generation", int(generation)),
+        (c"algorithm", word(algorithm.name())),
+        (c"key", word(&key)),
+        (c"by", word(by)),
+        (c"member", chosen),
+        (c"members", Value::List(members.map(|m| one(&m)).collect())),
+    ]))
+}
