@@ -13,6 +13,7 @@ use crate::algorithm::Algorithm;
 use crate::report::{find_pool, int, page, text, word};
 use crate::selection::{self, Cursors, Usable};
 use crate::server::{Server, now};
+use crate::sticky::Places;
 use crate::worker::Worker;
 
 /// Members of which it is told when their turn would come: the first, and to whom it fails over.
@@ -33,6 +34,10 @@ pub enum Reason {
     NoWeight,
     /// The key is another member's.
     NotOwner,
+    /// Calls of the key live on another member.
+    LiveElsewhere,
+    /// It has no room for a new key: its calls, and its capacity.
+    Full(u32, u32),
     /// Another one has a higher priority, or the same and comes first.
     LowerPriority(u16),
     /// Another one carries less: its calls, and its capacity.
@@ -49,6 +54,11 @@ impl Reason {
             Self::NotUsable => ("not_usable", Vec::new()),
             Self::NoWeight => ("no_weight", Vec::new()),
             Self::NotOwner => ("not_owner", Vec::new()),
+            Self::LiveElsewhere => ("live_elsewhere", Vec::new()),
+            Self::Full(calls, capacity) => (
+                "full",
+                vec![(c"calls", int(calls)), (c"capacity", int(capacity))],
+            ),
             Self::LowerPriority(is) => ("lower_priority", vec![(c"is", int(is))]),
             Self::MoreLoaded(calls, capacity) => (
                 "more_loaded",
@@ -68,11 +78,7 @@ pub fn against(server: &Server, member: &Member<'_>) -> Vec<Reason> {
     if !member.is_active() {
         reasons.push(Reason::State(member.state()));
     }
-    let usable = Usable {
-        observed: &server.observed,
-        tried: &[],
-    };
-    if usable.is(member) {
+    if everybody(server).is(member) {
         return reasons;
     }
     let before = reasons.len();
@@ -97,30 +103,72 @@ pub fn against(server: &Server, member: &Member<'_>) -> Vec<Reason> {
 }
 
 /// Why a member that could be used is not the one. `None` where chance or turn decides.
-fn behind(server: &Server, algorithm: Algorithm, member: &Member<'_>) -> Option<Reason> {
-    match algorithm {
-        Algorithm::Hash if member.weight() == 0 => Some(Reason::NoWeight),
-        Algorithm::Hash => Some(Reason::NotOwner),
-        Algorithm::Serial => Some(Reason::LowerPriority(member.priority())),
-        Algorithm::LeastCalls => {
-            let row = server.observed.member(member.slot());
-            let calls = row.map_or(0, |row| row.calls_of(member.id()));
-            Some(Reason::MoreLoaded(calls, member.capacity()))
-        }
-        Algorithm::RoundRobin | Algorithm::Random | Algorithm::Weight | Algorithm::P2c => None,
+fn behind(server: &Server, by: By, member: &Member<'_>) -> Option<Reason> {
+    let row = server.observed.member(member.slot());
+    let calls = row.map_or(0, |row| row.calls_of(member.id()));
+    let usable = everybody(server);
+    match by {
+        By::Live => Some(Reason::LiveElsewhere),
+        By::Room if !usable.has_room(member) => Some(Reason::Full(calls, member.capacity())),
+        By::Key | By::Room if member.weight() == 0 => Some(Reason::NoWeight),
+        By::Key | By::Room => Some(Reason::NotOwner),
+        By::Priority => Some(Reason::LowerPriority(member.priority())),
+        By::Load => Some(Reason::MoreLoaded(calls, member.capacity())),
+        By::Turn(_) => None,
     }
 }
 
-/// By what the algorithm decides, and whether the next request would get the same member.
-fn decided_by(algorithm: Algorithm) -> (&'static str, bool) {
-    match algorithm {
-        Algorithm::Hash => ("key", true),
-        Algorithm::Serial => ("priority", true),
-        Algorithm::LeastCalls => ("load", true),
-        Algorithm::RoundRobin => ("turn", false),
-        Algorithm::Random => ("chance", false),
-        Algorithm::Weight => ("weight", false),
-        Algorithm::P2c => ("load of two by chance", false),
+/// By what an algorithm decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// The key alone.
+    Key,
+    /// The key, among those that have room.
+    Room,
+    /// Calls of the key that live.
+    Live,
+    Priority,
+    Load,
+    /// Something that is another one at the next request.
+    Turn(&'static str),
+}
+
+impl By {
+    fn of(server: &Server, pool: &Pool<'_>, algorithm: Algorithm, key: u64) -> Self {
+        match algorithm {
+            Algorithm::Hash => Self::Key,
+            Algorithm::Sticky => {
+                let (usable, mut places) = (everybody(server), Places::new());
+                match selection::sticky(pool, key, &usable, &mut places).is_live() {
+                    true => Self::Live,
+                    false => Self::Room,
+                }
+            }
+            Algorithm::Serial => Self::Priority,
+            Algorithm::LeastCalls => Self::Load,
+            Algorithm::RoundRobin => Self::Turn("turn"),
+            Algorithm::Random => Self::Turn("chance"),
+            Algorithm::Weight => Self::Turn("weight"),
+            Algorithm::P2c => Self::Turn("load_of_two"),
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Room => "key_and_room",
+            Self::Live => "live_calls",
+            Self::Priority => "priority",
+            Self::Load => "load",
+            Self::Turn(name) => name,
+        }
+    }
+}
+
+const fn everybody(server: &Server) -> Usable<'_> {
+    Usable {
+        observed: &server.observed,
+        tried: &[],
     }
 }
 
@@ -161,18 +209,18 @@ pub fn explain(server: &Server, worker: &mut Worker, args: &mut Args<'_>) -> Res
     let generation = worker.table().generation();
     let pool = find_pool(worker, &name)?;
     let part = page(args, pool.len(), "POOL KEY ALGORITHM")?;
-    let (by, is_settled) = decided_by(algorithm);
-    let order = if is_settled {
-        order(server, &pool, algorithm, xxh3(key.as_bytes()))
-    } else {
-        Vec::new()
+    let hash = xxh3(key.as_bytes());
+    let by = By::of(server, &pool, algorithm, hash);
+    let order = match by {
+        By::Turn(_) => Vec::new(),
+        _ => order(server, &pool, algorithm, hash),
     };
     let one = |member: &Member<'_>| {
         let place = order.iter().position(|m| m.id() == member.id());
         let mut reasons = against(server, member);
         let takes = reasons.is_empty();
-        if takes && is_settled && place != Some(0) {
-            reasons.extend(behind(server, algorithm, member));
+        if takes && place != Some(0) {
+            reasons.extend(behind(server, by, member));
         }
         let reasons = reasons.into_iter().map(|r| Value::Struct(r.fields()));
         Value::Struct(vec![
@@ -191,7 +239,7 @@ pub fn explain(server: &Server, worker: &mut Worker, args: &mut Args<'_>) -> Res
         (c"generation", int(generation)),
         (c"algorithm", word(algorithm.name())),
         (c"key", word(&key)),
-        (c"by", word(by)),
+        (c"by", word(by.name())),
         (c"member", chosen),
         (c"members", Value::List(members.map(|m| one(&m)).collect())),
     ]))

@@ -11,6 +11,7 @@ pub mod code;
 pub mod explain;
 pub mod memory;
 pub mod pools_file;
+pub mod processes;
 pub mod publications;
 pub mod report;
 pub mod routing;

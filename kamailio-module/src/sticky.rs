@@ -101,6 +101,12 @@ impl<'a> Sticky<'_, 'a> {
         }
     }
 
+    /// Whether any call of the key lives.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.usable.observed.keys().find(self.id()).is_some()
+    }
+
     /// Counts a call on the key and says where it goes. `mine` is the call's entry if it has one
     /// already (failover). `None`: no member takes it, and nothing is counted any more.
     pub fn hold(&mut self, mine: Option<usize>) -> Option<Held<'a>> {

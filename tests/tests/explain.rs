@@ -194,6 +194,52 @@ fn what_decides_is_told_for_every_algorithm() {
 }
 
 #[test]
+fn a_room_with_live_calls_is_told_from_one_without() {
+    let run = RunDir::new("explain");
+    let callees = [Member::start(run.endpoint()), Member::start(run.endpoint())];
+    let of_one = |i: usize| MemberSpec {
+        capacity: 1,
+        ..member(["m0", "m1"][i], callees[i].uri())
+    };
+    let _publisher = publisher(&run, vec![pool("calls", vec![of_one(0), of_one(1)])]);
+    let kamailio = start(
+        &run,
+        "",
+        &ROUTES.replace("\"serial\"", "\"sticky\", \"$rU\""),
+    );
+    let client = SipClient::new(&run);
+    let told = explain(&run, &["calls", "room-1", "sticky"]);
+    assert_eq!(told["by"], "key_and_room");
+    let home = told["member"].as_str().unwrap_or_default().to_owned();
+    let other = if home == "m0" { "m1" } else { "m0" };
+    let mut call = client.invite(kamailio.sip(), "room-1");
+    call.answered();
+    await_calls(&kamailio, "calls", &home, 1, 1);
+    let told = explain(&run, &["calls", "room-1", "sticky"]);
+    assert_eq!(
+        (&told["by"], &told["member"]),
+        (&"live_calls".into(), &Value::from(home.as_str()))
+    );
+    assert_eq!(
+        of(&told, other)["reasons"],
+        json!([{"reason": "live_elsewhere"}])
+    );
+    // Another room whose home this would be finds no room there.
+    let neighbour = (0..100).map(|n| format!("room-{n}")).find(|room| {
+        let told = explain(&run, &["calls", room, "hash"]);
+        room != "room-1" && told["member"] == *home
+    });
+    let told = explain(&run, &["calls", &neighbour.unwrap(), "sticky"]);
+    assert_eq!(told["member"], other);
+    let full = json!([{"reason": "full", "calls": 1, "capacity": 1}]);
+    assert_eq!(of(&told, &home)["reasons"], full);
+    assert_eq!(call.bye(), 200);
+    wait_until("the room is empty", PATIENCE, || {
+        explain(&run, &["calls", "room-1", "sticky"])["by"] == "key_and_room"
+    });
+}
+
+#[test]
 fn a_large_pool_is_explained_in_parts() {
     let run = RunDir::new("explain");
     let many = (0..1000_u32).map(|n| {

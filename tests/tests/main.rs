@@ -25,6 +25,8 @@ mod explain;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
+mod jsonrpc;
+#[cfg(test)]
 mod kamailio_dies;
 #[cfg(test)]
 mod kemi;

@@ -1,11 +1,10 @@
 //! What an operator sees and sets: the RPC commands, over ctl and jsonrpcs alike.
 
-use std::os::unix::net::UnixDatagram;
-
 use kamscale_shm::MemberSpec;
 use kamscale_tests::{Kamailio, Member, PATIENCE, RunDir, SipClient, wait_until};
 use serde_json::{Value, json};
 
+pub(crate) use crate::jsonrpc::jsonrpc;
 use crate::support::{config, member, pool, publish, publisher, shown};
 
 const ROUTES: &str = r#"
@@ -36,27 +35,6 @@ modparam("kamscale", "feature", "queue")
         .start()
 }
 
-/// A command over the jsonrpcs module; its result, or its error as code and text.
-pub(crate) fn jsonrpc(run: &RunDir, method: &str, params: &[&str]) -> Result<Value, (i64, String)> {
-    let _ = std::fs::remove_file(run.file("jsonrpc.client"));
-    let socket = UnixDatagram::bind(run.file("jsonrpc.client")).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-    let sent = socket.send_to(request.to_string().as_bytes(), run.file("jsonrpc"));
-    assert!(sent.is_ok(), "{method}: {sent:?}");
-    let mut buffer = vec![0; 1 << 20];
-    let got = socket.recv(&mut buffer);
-    let length = got.unwrap_or_else(|e| panic!("{method}: {e}"));
-    let mut reply: Value = serde_json::from_slice(&buffer[..length]).unwrap();
-    match reply["error"].take() {
-        Value::Null => Ok(reply["result"].take()),
-        error => {
-            let text = error["message"].as_str().unwrap_or_default();
-            Err((error["code"].as_i64().unwrap_or(0), text.to_owned()))
-        }
-    }
-}
-
 /// The same question over both transports must get the same names, for each structure.
 #[track_caller]
 fn both(run: &RunDir, kamailio: &Kamailio<'_>, words: &[&str], names: &[&str]) -> Vec<Value> {
@@ -84,7 +62,7 @@ fn both(run: &RunDir, kamailio: &Kamailio<'_>, words: &[&str], names: &[&str]) -
     over_json
 }
 
-const STATUS: [&str; 14] = [
+const STATUS: [&str; 16] = [
     "version",
     "instance",
     "uptime_s",
@@ -99,6 +77,8 @@ const STATUS: [&str; 14] = [
     "tables_applied",
     "tables_rejected",
     "tables_torn",
+    "sticky_keys",
+    "sticky_refused",
 ];
 const POOL: [&str; 9] = [
     "pool",
@@ -176,9 +156,16 @@ fn every_command_answers_alike_over_both_transports() {
         &run,
         &kamailio,
         &["kamscale.features"],
-        &["feature", "requests"],
+        &[
+            "feature",
+            "requests",
+            "admitted",
+            "refused",
+            "allowed_per_s",
+        ],
     );
-    assert_eq!(features[0], json!({"feature": "calls", "requests": 1}));
+    let calls = (&features[0]["feature"], &features[0]["requests"]);
+    assert_eq!(calls, (&"calls".into(), &1.into()));
     let workers = both(&run, &kamailio, &["kamscale.workers"], &WORKER);
     let pids: Vec<u64> = workers.iter().filter_map(|w| w["pid"].as_u64()).collect();
     let all: Vec<u64> = kamailio.processes().keys().map(|p| u64::from(*p)).collect();

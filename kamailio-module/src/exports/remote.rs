@@ -7,7 +7,7 @@ use kamailio::rpc::{Args, Fault, RpcCommand, Value};
 use super::with;
 use crate::server::Server;
 use crate::worker::Worker;
-use crate::{explain, publications, report};
+use crate::{explain, processes, publications, report};
 
 fn answer(
     f: impl FnOnce(&'static Server, &mut Worker) -> Result<Value, Fault>,
@@ -90,7 +90,7 @@ impl RpcCommand for Workers {
     const ARRAY: bool = true;
 
     fn run(_: &mut Args<'_>) -> Result<Value, Fault> {
-        answer(|server, worker| Ok(report::workers(server, worker)))
+        answer(|server, worker| Ok(processes::workers(server, worker)))
     }
 }
 
@@ -113,7 +113,8 @@ pub(super) struct Explain;
 
 impl RpcCommand for Explain {
     const NAME: &'static CStr = c"kamscale.explain";
-    const DOC: &'static CStr = c"Which member a key gets, and why not the others; parameters: POOL \
+    const DOC: &'static CStr =
+        c"Which member a key gets, and why not the others; parameters: POOL \
         KEY [ALGORITHM [FIRST [COUNT]]]";
 
     fn run(args: &mut Args<'_>) -> Result<Value, Fault> {
