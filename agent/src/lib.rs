@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod actuator;
+pub mod admission;
 pub mod cli;
 pub mod cloud;
 pub mod config;

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use kamscale_shm::bucket::Allowance;
 use kamscale_shm::{Observer, PublishError, Publisher, ShmError, Snapshot, TableSpec};
 
 /// Beyond this age of its heartbeat Kamailio is taken as absent.
@@ -26,6 +27,8 @@ pub trait Proxy {
     fn slot(&self, pool: &str, member: &str) -> Option<u32>;
     /// Where the counts of a pool are.
     fn pool_slot(&self, pool: &str) -> Option<u32>;
+    /// Sets what is let in of a feature, by its number in the snapshot; `None`: everything.
+    fn admit(&self, number: usize, feature: &str, allowance: Option<Allowance>);
     /// A sign of life for Kamailio.
     fn beat(&self);
 }
@@ -92,6 +95,10 @@ impl Proxy for SharedMemory {
 
     fn pool_slot(&self, pool: &str) -> Option<u32> {
         self.publisher.pool_slot(pool)
+    }
+
+    fn admit(&self, number: usize, feature: &str, allowance: Option<Allowance>) {
+        self.publisher.admit(number, feature, allowance);
     }
 
     fn beat(&self) {

@@ -116,12 +116,21 @@ pub struct WorkerStatus {
 }
 
 /// One feature.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct FeatureStatus {
     /// Its name.
     pub name: String,
     /// Requests since Kamailio's start.
     pub requests: u64,
+    /// Those of them that `ks_admit()` let in.
+    #[serde(default)]
+    pub admitted: u64,
+    /// Those of them that `ks_admit()` refused.
+    #[serde(default)]
+    pub refused: u64,
+    /// Requests per second that it lets in now; all if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_per_s: Option<f64>,
     /// Requests per second, 30 s mean.
     pub requests_per_s: Option<f64>,
 }

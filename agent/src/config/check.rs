@@ -1,5 +1,6 @@
 //! The rules between values, which TOML and types cannot say.
 
+mod features;
 mod host;
 mod lease;
 mod members;
@@ -13,6 +14,7 @@ use kamscale_shm::spec::is_name;
 
 use super::{Config, Listen, PoolConfig};
 use crate::plan::{Mode, Policy};
+use features::check_feature;
 use host::check_host;
 use lease::check_lease;
 use members::{check_local, check_members};
@@ -100,6 +102,9 @@ pub(super) fn check(config: &Config) -> Checked {
     for (name, pool) in &config.pools {
         At(&["pools"]).need(name, is_name(name), NAME_RULE)?;
         check_pool(config, name, pool)?;
+    }
+    for (name, feature) in &config.features {
+        check_feature(config, name, feature)?;
     }
     Ok(())
 }

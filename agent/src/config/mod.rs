@@ -7,6 +7,7 @@ mod addresses;
 mod check;
 mod cloud;
 mod describe;
+mod feature;
 mod heat;
 mod host;
 mod keys;
@@ -28,6 +29,7 @@ use serde::Deserialize;
 pub use addresses::Addresses;
 pub use cloud::CloudConfig;
 pub use describe::describe;
+pub use feature::{Admit, FeatureConfig};
 pub use heat::{HeatActuator, HeatConfig};
 pub use host::HostConfig;
 pub use keys::{FloorConfig, SignalConfig, TargetConfig};
@@ -49,6 +51,9 @@ pub struct Config {
     /// Pools by name.
     #[serde(default)]
     pub pools: BTreeMap<String, PoolConfig>,
+    /// Features by name: what is let in of them.
+    #[serde(default)]
+    pub features: BTreeMap<String, FeatureConfig>,
     /// OpenStack, for actuators of Heat and for Gnocchi.
     #[serde(default)]
     pub cloud: CloudConfig,

@@ -161,17 +161,33 @@ fn add_cloud(registry: &mut Registry, status: &Status) {
 
 fn add_features(registry: &mut Registry, status: &Status) {
     let requests = Family::<Feature, Counter>::default();
-    let rates = Family::<Feature, FloatGauge>::default();
+    let (admitted, refused) = (Family::<Feature, Counter>::default(), Family::default());
+    let (rates, allowed) = (Family::<Feature, FloatGauge>::default(), Family::default());
     for feature in &status.features {
         let label = Feature {
             feature: feature.name.clone(),
         };
         requests.get_or_create(&label).inc_by(feature.requests);
+        admitted.get_or_create(&label).inc_by(feature.admitted);
+        let counter: &Family<Feature, Counter> = &refused;
+        counter.get_or_create(&label).inc_by(feature.refused);
+        let gauge: &Family<Feature, FloatGauge> = &allowed;
+        if let Some(rate) = feature.allowed_per_s {
+            gauge.get_or_create(&label).set(rate);
+        }
         if let Some(rate) = feature.requests_per_s {
             rates.get_or_create(&label).set(rate);
         }
     }
     registry.register("requests", "Requests since Kamailio's start", requests);
+    registry.register(
+        "requests_admitted",
+        "Those that ks_admit() let in",
+        admitted,
+    );
+    registry.register("requests_refused", "Those that ks_admit() refused", refused);
+    let help = "Requests per second that ks_admit() lets in now; absent: all";
+    registry.register("requests_allowed_per_second", help, allowed);
     registry.register(
         "requests_per_second",
         "Requests per second, 30 s mean",
@@ -215,6 +231,9 @@ mod tests {
             name: "calls".into(),
             requests: 5,
             requests_per_s: Some(0.5),
+            admitted: 4,
+            refused: 1,
+            allowed_per_s: Some(2.5),
         });
         let pool = PoolStatus {
             paused_since_s: Some(1.0),
@@ -232,6 +251,9 @@ mod tests {
             "kamscale_generation 7",
             "kamscale_applied_generation_min 6",
             "kamscale_requests_total{feature=\"calls\"} 5",
+            "kamscale_requests_admitted_total{feature=\"calls\"} 4",
+            "kamscale_requests_refused_total{feature=\"calls\"} 1",
+            "kamscale_requests_allowed_per_second{feature=\"calls\"} 2.5",
             "kamscale_pool_load_ratio{pool=\"conference\"} 0.5",
             "kamscale_pool_members{pool=\"conference\",state=\"active\"} 0",
             "kamscale_pool_desired_members{pool=\"conference\"} 2",

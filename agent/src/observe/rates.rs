@@ -90,6 +90,8 @@ mod tests {
             features: vec![FeatureCount {
                 name: "calls".into(),
                 requests,
+                admitted: 0,
+                refused: 0,
             }],
             members: vec![],
             pools: vec![],

@@ -29,8 +29,12 @@ impl Agent {
             return;
         };
         let refused = |pool: &str| {
-            let slot = self.proxy.pool_slot(pool)?;
-            Some(self.seen.pool(slot)?.refused)
+            let slot = self.proxy.pool_slot(pool);
+            let row = slot.and_then(|slot| self.seen.pool(slot));
+            let away = self.turned_away(pool);
+            // What was not let in would have come here.
+            row.map(|row| row.refused + away)
+                .or(Some(away).filter(|away| *away > 0))
         };
         let pools = self.state.pools.iter().map(|(name, state)| {
             let reading = read(name, state, &self.seen, refused(name));

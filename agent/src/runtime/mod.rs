@@ -5,6 +5,7 @@
 //! calls and the member processes stay as they are.
 
 mod act;
+mod admit;
 mod boot;
 mod command;
 mod decide;
@@ -29,6 +30,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
 use crate::actuator::Actuator;
+use crate::admission::Intake;
 use crate::config::Config;
 use crate::decision::Decision;
 use crate::journal::{Event, Journal, now_s};
@@ -70,6 +72,9 @@ pub struct Agent {
     rates: Rates,
     counts: Counts,
     pushed: Pushed,
+    intakes: BTreeMap<String, Intake>,
+    /// Requests per second that are let in, by feature.
+    allowed: BTreeMap<String, f64>,
     seen: Seen,
     /// The newest decision about each pool.
     plans: BTreeMap<String, Arc<Decision>>,

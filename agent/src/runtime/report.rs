@@ -32,6 +32,9 @@ impl Agent {
                 .map(|feature| FeatureStatus {
                     name: feature.name.clone(),
                     requests: feature.requests,
+                    admitted: feature.admitted,
+                    refused: feature.refused,
+                    allowed_per_s: self.allowed.get(&feature.name).copied(),
                     requests_per_s: self.rates.per_s(&feature.name),
                 })
                 .collect(),

@@ -27,6 +27,7 @@ impl Agent {
         self.stand(now_s);
         self.count(now_s);
         self.survey();
+        self.admit(now_s);
         if self.may_act() {
             self.bury_the_dead(now_s);
             for subject in self.config.subjects() {

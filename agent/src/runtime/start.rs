@@ -70,6 +70,8 @@ impl Agent {
             rates: Rates::default(),
             counts: Counts::default(),
             pushed: Pushed::default(),
+            intakes: BTreeMap::new(),
+            allowed: BTreeMap::new(),
             seen: Seen::new(Err("nothing was seen yet".into())),
             plans: BTreeMap::new(),
             recorded: BTreeMap::new(),

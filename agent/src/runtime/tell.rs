@@ -45,7 +45,14 @@ impl Agent {
         for feature in &snapshot.features {
             let entry = report.features.entry(feature.name.clone()).or_default();
             entry.offered = feature.requests;
-            entry.admitted = feature.requests;
+            let is_judged = feature.admitted + feature.refused > 0;
+            // Where the script lets everything in, it does not ask.
+            entry.admitted = if is_judged {
+                feature.admitted
+            } else {
+                feature.requests
+            };
+            entry.refused = feature.refused;
         }
         for (pool, state) in &self.state.pools {
             let mut own = PoolReport {

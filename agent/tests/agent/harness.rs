@@ -12,6 +12,7 @@ use kamscale_agent::proxy::Proxy;
 use kamscale_agent::runtime::{Agent, Command, CommandError, Control, MemberRequest};
 use kamscale_agent::services::Services;
 use kamscale_agent::status::Status;
+use kamscale_shm::bucket::Allowance;
 use kamscale_shm::{
     MemberObserved, PoolObserved, PublishError, Snapshot, TableSpec, WorkerObserved, member_id,
 };
@@ -112,6 +113,8 @@ impl Proxy for FakeProxy {
             workers: vec![worker],
         })
     }
+
+    fn admit(&self, _: usize, _: &str, _: Option<Allowance>) {}
 
     fn publish(&mut self, table: &TableSpec) -> Result<u64, PublishError> {
         let mut script = self.kamailio.0.lock().unwrap();

@@ -99,7 +99,7 @@ fn status(name: &str, calls: u32) -> Status {
         features: vec![FeatureStatus {
             name: "calls".into(),
             requests: 1000,
-            requests_per_s: None,
+            ..FeatureStatus::default()
         }],
         pools: [("ccp".into(), pool)].into(),
         ..Status::default()

@@ -1,0 +1,95 @@
+//! Admit: tells Kamailio how much of each feature to let in, from what its pools can take now.
+
+use kamscale_shm::bucket::Allowance;
+
+use super::Agent;
+use crate::admission::Reading;
+use crate::config::{Admit, FeatureConfig};
+use crate::state::Stage;
+
+impl Agent {
+    /// Sets the rates of all features. While Kamailio cannot be believed they stay as they are.
+    pub(super) fn admit(&mut self, now_s: f64) {
+        let Some(snapshot) = self.seen.snapshot.as_ref() else {
+            return;
+        };
+        if self.seen.problem.is_some() {
+            return;
+        }
+        let features = snapshot.features.iter();
+        let features: Vec<(String, u64)> = features.map(|f| (f.name.clone(), f.requests)).collect();
+        for (number, (name, offered)) in features.into_iter().enumerate() {
+            let allowance = self.allowance(&name, offered, now_s);
+            self.proxy.admit(number, &name, allowance);
+            match allowance {
+                Some(allowance) => self.allowed.insert(name, allowance.per_s()),
+                None => self.allowed.remove(&name),
+            };
+        }
+    }
+
+    /// What is let in of a feature; `None`: everything.
+    fn allowance(&mut self, name: &str, offered: u64, now_s: f64) -> Option<Allowance> {
+        let config = self.config.features.get(name)?;
+        match config.admit {
+            Admit::All => None,
+            Admit::Rate => {
+                let per_s = config.admit_per_s?;
+                Some(Allowance::new(per_s, config.admit_burst.unwrap_or(per_s)))
+            }
+            Admit::Capacity => {
+                let reading = self.intake_of(name, config, offered);
+                let rate = self.intakes.entry(name.to_owned()).or_default();
+                let rate = rate.allow(reading, now_s);
+                Some(Allowance::new(rate.per_s, rate.burst))
+            }
+        }
+    }
+
+    /// What is counted on the active members of a feature's pools.
+    fn intake_of(&self, feature: &str, config: &FeatureConfig, offered: u64) -> Reading {
+        let mut reading = Reading {
+            offered,
+            offered_elsewhere: self.seen.requests_elsewhere(feature),
+            ..Reading::default()
+        };
+        let mut capacity = 0.0;
+        let pools = self.config.pools.iter();
+        for (pool, _) in pools.filter(|(name, pool)| pool.feature(name) == feature) {
+            let elsewhere = self.seen.elsewhere(pool);
+            reading.ended_elsewhere += elsewhere.started.saturating_sub(elsewhere.calls);
+            let members = self.state.pools.get(pool).into_iter();
+            let members = members.flat_map(|state| &state.members);
+            for (name, member) in members.filter(|(_, member)| member.stage == Stage::Active) {
+                capacity += f64::from(member.capacity_calls);
+                reading.calls += u64::from(self.seen.calls(pool, name).unwrap_or(0));
+                if let Some(row) = self.seen.member(pool, name) {
+                    let ended = row.calls_total.saturating_sub(u64::from(row.calls));
+                    reading.ended.push((row.id, ended));
+                }
+            }
+        }
+        reading.room = capacity * config.admit_load;
+        reading
+    }
+
+    /// Requests that were refused for a feature, as far as they belong to this pool.
+    pub(super) fn turned_away(&self, pool: &str) -> u64 {
+        let feature_of = |name: &str| {
+            let config = self.config.pools.get(name);
+            config.map_or(name.to_owned(), |config| config.feature(name).to_owned())
+        };
+        let feature = feature_of(pool);
+        let snapshot = self.seen.snapshot.iter();
+        let mut features = snapshot.flat_map(|snapshot| &snapshot.features);
+        let refused = features
+            .find(|f| f.name == feature)
+            .map_or(0, |f| f.refused);
+        if refused == 0 {
+            return 0;
+        }
+        let pools = self.config.pools.iter();
+        let sharing = pools.filter(|(name, config)| config.feature(name) == feature);
+        refused / u64::try_from(sharing.count().max(1)).unwrap_or(1)
+    }
+}
