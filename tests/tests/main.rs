@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
+mod admission;
+#[cfg(test)]
 mod agent_dies;
 #[cfg(test)]
 mod algorithms;

@@ -95,7 +95,10 @@ fn what_no_pool_serves_is_refused_in_order() {
     assert_eq!(scene.client.invite(sip, "nobody").final_status(), 404);
     let refused = scene.client.invite(sip, "conf-1").final_reply();
     assert_eq!(refused.status(), Some(503));
-    assert_eq!(refused.header("Retry-After"), Some("5"));
+    let wait_s = refused
+        .header("Retry-After")
+        .and_then(|text| text.parse::<u32>().ok());
+    assert!(wait_s.is_some_and(|s| (10..=30).contains(&s)), "{wait_s:?}");
     let message = scene
         .client
         .request("MESSAGE", &format!("sip:conf-1@{sip}"));

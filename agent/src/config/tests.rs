@@ -1,5 +1,6 @@
 //! Tests of the configuration: what is refused, and how the error reads.
 
+mod features;
 mod openstack;
 mod sources;
 mod stacks;
