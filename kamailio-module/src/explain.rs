@@ -7,7 +7,7 @@
 use std::ffi::CStr;
 
 use kamailio::rpc::{Args, Fault, Value};
-use kamscale_shm::{DesiredState, Member, Pool, xxh3};
+use kamscale_shm::{DesiredState, Health, Member, Pool, xxh3};
 
 use crate::algorithm::Algorithm;
 use crate::report::{find_pool, int, page, text, word};
@@ -28,6 +28,8 @@ pub enum Reason {
     Override(DesiredState),
     /// It was marked as down (`ks_mark_dst()`), for so many more seconds.
     Down(u64),
+    /// Its answers to probes say so, or it has not given enough of them yet.
+    Health(Health),
     /// Selection passes it over for a reason that has no name here.
     NotUsable,
     /// Its weight of 0 owns no keys.
@@ -51,6 +53,7 @@ impl Reason {
             Self::State(state) => ("state", vec![(c"is", word(state.name()))]),
             Self::Override(state) => ("override", vec![(c"is", word(state.name()))]),
             Self::Down(left_s) => ("down", vec![(c"left_s", int(left_s))]),
+            Self::Health(health) => ("health", vec![(c"is", word(health.name()))]),
             Self::NotUsable => ("not_usable", Vec::new()),
             Self::NoWeight => ("no_weight", Vec::new()),
             Self::NotOwner => ("not_owner", Vec::new()),
@@ -94,6 +97,10 @@ pub fn against(server: &Server, member: &Member<'_>) -> Vec<Reason> {
         let left_s = until_s.saturating_sub(now());
         if left_s > 0 && row.is_of(member.id()) {
             reasons.push(Reason::Down(left_s));
+        }
+        let health = row.health_of(member.id()).unwrap_or(Health::New);
+        if server.observed.is_probing() && !health.takes() {
+            reasons.push(Reason::Health(health));
         }
     }
     if reasons.len() == before {

@@ -6,6 +6,7 @@ mod functions;
 mod parameters;
 mod remote;
 mod variables;
+mod watcher;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -56,6 +57,7 @@ impl Module for Kamscale {
         row.calls_tracked.store(flag, Ordering::Relaxed);
         register_counters(server)?;
         server.observed.beat(now());
+        watcher::prepare(server)?;
         run::around(worker::begin_run, worker::end_run).map_err(|e| e.to_string())?;
         timer::every_second(every_second).map_err(|e| e.to_string())
     }
@@ -70,6 +72,9 @@ impl Module for Kamscale {
             Rank::Worker(number) | Rank::Other(number) => number,
         };
         with(|server, worker| worker.enter(server, number));
+        if rank == Rank::Main {
+            watcher::start()?;
+        }
         Ok(())
     }
 
@@ -266,6 +271,16 @@ kamailio::module! {
         kamailio::parameter::text(c"pools_file", parameters::pools_file),
         kamailio::parameter::int(c"failover", &parameters::FAILOVER),
         kamailio::parameter::int(c"mark_down_s", &parameters::MARK_DOWN_S),
+        kamailio::parameter::int(c"mark_down_failures", &parameters::MARK_DOWN_FAILURES),
+        kamailio::parameter::int(c"mark_down_window_s", &parameters::MARK_DOWN_WINDOW_S),
+        kamailio::parameter::int(c"probe_interval_s", &parameters::probing::INTERVAL_S),
+        kamailio::parameter::int(c"probe_timeout_s", &parameters::probing::TIMEOUT_S),
+        kamailio::parameter::int(c"probe_failures", &parameters::probing::FAILURES),
+        kamailio::parameter::int(c"probe_successes", &parameters::probing::SUCCESSES),
+        kamailio::parameter::text(c"probe_method", parameters::probing::method),
+        kamailio::parameter::text(c"probe_from", parameters::probing::from),
+        kamailio::parameter::text(c"probe_codes", parameters::probing::codes),
+        kamailio::parameter::text(c"event_callback", parameters::probing::event_callback),
         kamailio::parameter::text(c"emergency", parameters::emergency),
         kamailio::parameter::int(c"retry_after_s", &parameters::RETRY_AFTER_S),
     ];
@@ -288,5 +303,6 @@ kamailio::module! {
         kamailio::pv::with_inner::<variables::Active>(),
         kamailio::pv::with_inner::<variables::Requests>(),
         kamailio::pv::plain::<variables::RetryAfter>(),
+        kamailio::pv::with_inner::<variables::EventPart>(),
     ];
 }

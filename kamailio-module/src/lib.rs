@@ -9,6 +9,7 @@ mod algorithm;
 pub mod calls;
 pub mod code;
 pub mod explain;
+pub mod health;
 pub mod memory;
 pub mod pools_file;
 pub mod processes;

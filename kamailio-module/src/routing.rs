@@ -4,6 +4,7 @@
 use kamailio::log::{Level, RateLimit};
 use kamailio::message::{HostError, Message, Method};
 use kamscale_shm::layout::{MemberRow, PoolCounts, ProcessRow};
+use kamscale_shm::member_row::FailureLimit;
 use kamscale_shm::observed::add;
 use kamscale_shm::{Member, Pool, xxh3};
 
@@ -163,7 +164,7 @@ fn send<M: Message>(
 /// What `ks_mark_dst()` says of the member used last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// It failed: nothing new goes there for `mark_down_s` seconds.
+    /// It failed: if it does so too often, nothing new goes there for `mark_down_s` seconds.
     Down,
     /// It works after all.
     Up,
@@ -189,22 +190,24 @@ pub fn mark<M: Message>(server: &Server, worker: &mut Worker, msg: &mut M, mark:
     };
     let marked = with_used(worker, &memory, |_, member| {
         if let Some(row) = server.observed.member(member.slot()) {
-            row.claim(member.id());
-            apply(server, row, mark);
+            apply(server, row, member.id(), mark);
         }
     });
     marked.map_or(code::NOT_SELECTED, |()| code::OK)
 }
 
-fn apply(server: &Server, row: &MemberRow, mark: Mark) {
-    use std::sync::atomic::Ordering::Relaxed;
+fn apply(server: &Server, row: &MemberRow, id: u64, mark: Mark) {
+    let settings = &server.settings;
     match mark {
         Mark::Down => {
-            row.failures.fetch_add(1, Relaxed);
-            let until_s = now() + server.settings.mark_down_s;
-            row.down_until_s.store(until_s, Relaxed);
+            let limit = FailureLimit {
+                failures: settings.mark_down_failures,
+                window_s: settings.mark_down_window_s,
+                down_s: settings.mark_down_s,
+            };
+            row.fail(id, now(), limit);
         }
-        Mark::Up => row.down_until_s.store(0, Relaxed),
+        Mark::Up => row.mark_up(id),
     }
 }
 

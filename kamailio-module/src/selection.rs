@@ -74,8 +74,8 @@ impl Cursors {
     }
 }
 
-/// What a selection may use of a member: neither the operator, passive detection nor an earlier try
-/// of the same request speaks against it.
+/// What a selection may use of a member: neither the operator, passive detection, its answers to
+/// probes nor an earlier try of the same request speaks against it.
 #[derive(Clone, Copy, Debug)]
 pub struct Usable<'a> {
     /// The counts.
@@ -89,11 +89,7 @@ impl Usable<'_> {
     #[inline]
     #[must_use]
     pub fn is(&self, member: &Member<'_>) -> bool {
-        let up = self
-            .observed
-            .member(member.slot())
-            .is_none_or(|row| row.is_usable(member.id(), now));
-        up && !self.was_tried(member)
+        self.observed.is_usable(member.slot(), member.id(), now) && !self.was_tried(member)
     }
 
     /// Whether this request was sent to the member before.
@@ -109,32 +105,51 @@ impl Usable<'_> {
     #[inline]
     #[must_use]
     pub fn keeps(&self, member: &Member<'_>) -> bool {
-        let up = self
-            .observed
-            .member(member.slot())
-            .is_none_or(|row| row.keeps(member.id(), now));
-        up && member.state() != DesiredState::Disabled
+        self.observed.keeps(member.slot(), member.id(), now)
+            && member.state() != DesiredState::Disabled
     }
 
     /// Whether the member has room for another call.
     #[inline]
     #[must_use]
     pub fn has_room(&self, member: &Member<'_>) -> bool {
-        member.capacity() == 0 || self.calls(member) < u64::from(member.capacity())
+        let (calls, capacity) = self.load(member);
+        capacity == 0 || calls < capacity
     }
 
+    /// Calls and capacity. Where members report them, a node counts its own calls only, so the larger
+    /// number is nearer to the truth, and the member knows its capacity best.
     #[inline]
-    fn calls(&self, member: &Member<'_>) -> u64 {
+    fn load(&self, member: &Member<'_>) -> (u64, u64) {
+        let Some(row) = self.observed.member(member.slot()) else {
+            return (0, u64::from(member.capacity()));
+        };
+        let (mut calls, mut capacity) = (row.calls_of(member.id()), member.capacity());
+        if self.observed.is_probing() && row.is_of(member.id()) {
+            let report = row.report();
+            calls = calls.max(report.calls.unwrap_or(0));
+            capacity = report.capacity.unwrap_or(capacity);
+        }
+        (u64::from(calls), u64::from(capacity))
+    }
+
+    /// Whether the member takes this turn of `weight`: it may ask for less than its weight.
+    #[inline]
+    fn takes_turn(&self, member: &Member<'_>, random: u64) -> bool {
+        if !self.observed.is_probing() {
+            return true;
+        }
         let row = self.observed.member(member.slot());
-        row.map_or(0, |row| u64::from(row.calls_of(member.id())))
+        let asked = row.and_then(|row| row.report().weight.filter(|_| row.is_of(member.id())));
+        asked.is_none_or(|percent| random % 100 < u64::from(percent))
     }
 
     /// Whether `a` would carry less load than `b` with one call more. Without a capacity a member
     /// counts as one that carries one call at a time: the fewest calls win.
     #[inline]
     fn is_less_loaded(&self, a: &Member<'_>, b: &Member<'_>) -> bool {
-        let capacity = |m: &Member<'_>| u64::from(m.capacity().max(1));
-        (self.calls(a) + 1) * capacity(b) < (self.calls(b) + 1) * capacity(a)
+        let ((calls_a, capacity_a), (calls_b, capacity_b)) = (self.load(a), self.load(b));
+        (calls_a + 1) * capacity_b.max(1) < (calls_b + 1) * capacity_a.max(1)
     }
 }
 
@@ -219,13 +234,15 @@ fn random<'a>(pool: &Pool<'a>, usable: &Usable<'_>, cursors: &mut Cursors) -> Op
 
 #[inline(never)]
 fn weight<'a>(pool: &Pool<'a>, usable: &Usable<'_>, cursors: &mut Cursors) -> Option<Member<'a>> {
-    if let Some(member) = pool.weighted(cursors.even(pool)).filter(|m| usable.is(m)) {
-        return Some(member);
-    }
-    for _ in 0..DRAWS {
-        if let Some(member) = pool.weighted(cursors.random()).filter(|m| usable.is(m)) {
+    let mut turn = cursors.even(pool);
+    for _ in 0..=DRAWS {
+        let is_probing = usable.observed.is_probing();
+        let random = if is_probing { cursors.random() } else { 0 };
+        let takes = |m: &Member<'_>| usable.is(m) && usable.takes_turn(m, random);
+        if let Some(member) = pool.weighted(turn).filter(takes) {
             return Some(member);
         }
+        turn = cursors.random();
     }
     first_from(pool, 0, usable)
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use kamscale_shm::{Observed, Table, xxh3};
 
+use crate::health::Probing;
 use crate::pools_file;
 
 /// What modparam() set.
@@ -21,6 +22,12 @@ pub struct Settings {
     pub failover: bool,
     /// Seconds that `ks_mark_dst("down")` keeps a member out.
     pub mark_down_s: u64,
+    /// So many failures within `mark_down_window_s`, over all processes, take a member out.
+    pub mark_down_failures: u32,
+    /// See `mark_down_failures`.
+    pub mark_down_window_s: u32,
+    /// How members are probed; `None`: not at all.
+    pub probing: Option<Probing>,
     /// Numbers and services whose calls `ks_admit()` never refuses.
     pub emergency: Vec<String>,
     /// Least seconds of `$ks_retry_after`; at most it is three times that.
@@ -36,6 +43,9 @@ impl Default for Settings {
             pools_file: None,
             failover: true,
             mark_down_s: 30,
+            mark_down_failures: 1,
+            mark_down_window_s: 30,
+            probing: None,
             emergency: Vec::new(),
             retry_after_s: 10,
         }
@@ -71,8 +81,12 @@ impl Server {
             let dir = settings.shm_dir.display();
             format!("modparam \"shm_dir\": making {dir}: {e} (make it, owned by Kamailio's user)")
         })?;
-        let observed = Observed::create(&settings.shm_dir, &settings.instance, &settings.features)
-            .map_err(|e| e.to_string())?;
+        let mut observed =
+            Observed::create(&settings.shm_dir, &settings.instance, &settings.features)
+                .map_err(|e| e.to_string())?;
+        if settings.probing.is_some() {
+            observed.begin_probing();
+        }
         let started_s = kamailio::process::ticks();
         let features = settings.features.iter();
         let feature_ids = features.map(|name| xxh3(name.as_bytes())).collect();

@@ -166,9 +166,10 @@ pub struct NameRow {
     pub bytes: [AtomicU8; 64],
 }
 
-/// What Kamailio knows of one member. Written by all its processes, hence by read-modify-write.
+/// What Kamailio knows of one member. Written by all its processes, hence by read-modify-write; the
+/// second half by the process that probes and by whoever gets an answer ([`crate::health`]).
 #[derive(Debug)]
-#[repr(C, align(64))]
+#[repr(C, align(128))]
 pub struct MemberRow {
     /// Whose row this is ([`crate::hash::member_id`]); 0 before anybody used it.
     pub id: AtomicU64,
@@ -179,10 +180,41 @@ pub struct MemberRow {
     /// The operator's word (`kamscale.set_state`): 0 none, else 1 + the state's number in the low 3
     /// bits and the member's id, shifted by them, above: it speaks of that member alone.
     pub override_word: AtomicU64,
+    /// What probing says, in the same form: 0 nothing, else [`crate::Health`]'s number and the id.
+    pub health_word: AtomicU64,
     /// Times a script marked it as failed.
     pub failures: AtomicU64,
     /// Calls that were ever counted on it.
     pub calls_total: AtomicU64,
+    /// 0 as long as nothing ever spoke against a member of this slot: a selection then looks no
+    /// further. It never goes back to 0.
+    pub held: AtomicU32,
+    /// Not used.
+    pub unused: AtomicU32,
+    /// When the last probe was sent ([`crate::clock::monotonic_ns`]).
+    pub probe_sent_ns: AtomicU64,
+    /// The answer to the last probe ([`crate::health::Answer`]), for the process that probes.
+    pub answer: AtomicU64,
+    /// When it came.
+    pub answered_ns: AtomicU64,
+    /// Time to an answer, smoothed (each new one counts a fifth); 0: none came yet.
+    pub latency_us: AtomicU32,
+    /// Status of the last answer; 408 if none came in time.
+    pub last_code: AtomicU32,
+    /// Good answers in a row.
+    pub successes: AtomicU32,
+    /// Probes in a row without a good one.
+    pub misses: AtomicU32,
+    /// Calls that it says it carries, plus 1; 0: it does not say.
+    pub reported_calls: AtomicU32,
+    /// Calls that it says it may carry, plus 1; 0: it does not say.
+    pub reported_capacity: AtomicU32,
+    /// Per cent of its weight that it asks for, plus 1; 0: it does not say.
+    pub reported_weight: AtomicU32,
+    /// Number of the last probe.
+    pub probe: AtomicU32,
+    /// Failures that scripts marked of late: since which second (high half), and how many.
+    pub failure_window: AtomicU64,
 }
 
 /// What one process did. Only that process writes its row, so plain adding is enough.
@@ -245,7 +277,8 @@ const _: () = {
     assert!(size_of::<HistorySlot>() == 4096 && offset_of!(HistorySlot, words) == 16);
     assert!(size_of::<ServerRow>() == 128 && offset_of!(ObservedFile, server) == 128);
     assert!(size_of::<NameRow>() == 64 && offset_of!(ObservedFile, features) == 256);
-    assert!(size_of::<MemberRow>() == 64 && offset_of!(ObservedFile, members) == 4352);
+    assert!(size_of::<MemberRow>() == 128 && offset_of!(ObservedFile, members) == 4352);
+    assert!(offset_of!(MemberRow, probe_sent_ns) == 64);
     assert!(size_of::<ProcessRow>() == 18_048 && size_of::<ProcessRow>().is_multiple_of(128));
     assert!(offset_of!(ProcessRow, features) == 128 && offset_of!(ProcessRow, pools) == 1664);
     assert!(size_of::<PoolCounts>() == 16);

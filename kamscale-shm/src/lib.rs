@@ -19,6 +19,7 @@ pub mod desired;
 pub mod encode;
 pub mod files;
 pub mod hash;
+pub mod health;
 pub mod history;
 mod key_group;
 mod key_word;
@@ -26,6 +27,7 @@ pub mod keys;
 pub mod layout;
 pub mod limits;
 mod mapping;
+pub mod member_row;
 pub mod observed;
 pub mod publication;
 mod publisher;
@@ -40,10 +42,11 @@ mod uri;
 pub use desired::{DesiredReader, Refresh};
 pub use files::ShmError;
 pub use hash::{AsItIs, ById, member_id, xxh3};
+pub use health::Health;
 pub use observed::Observed;
 pub use publisher::{PublishError, Publisher};
 pub use snapshot::{
-    FeatureCount, MemberObserved, Observer, PoolObserved, Snapshot, WorkerObserved,
+    FeatureCount, MemberObserved, Observer, PoolObserved, Probed, Snapshot, WorkerObserved,
 };
 pub use spec::{DesiredState, MemberSpec, PoolSpec, SpecError, TableSpec};
 pub use table::{Member, Pool, Table, TableError};

@@ -13,7 +13,7 @@ use crate::layout::{
 };
 use crate::limits::{MAX_FEATURES, MAX_MEMBERS, MAX_PROCESSES};
 use crate::mapping::Mapped;
-use crate::spec::{DesiredState, SpecError, is_name};
+use crate::spec::{SpecError, is_name};
 use crate::sync::{AtomicU64, Ordering};
 
 impl Layout for ObservedFile {
@@ -29,6 +29,8 @@ impl Layout for ObservedFile {
 pub struct Observed {
     file: Mapped<ObservedFile>,
     desired_path: PathBuf,
+    /// Whether members are probed: then one that never answered gets no request.
+    probing: bool,
     /// Held by every process of this Kamailio, by inheritance.
     _lock: File,
 }
@@ -59,6 +61,7 @@ impl Observed {
         Ok(Self {
             file,
             desired_path,
+            probing: false,
             _lock: lock,
         })
     }
@@ -99,6 +102,35 @@ impl Observed {
     #[inline]
     pub fn member(&self, slot: usize) -> Option<&MemberRow> {
         self.file.get().members.get(slot)
+    }
+
+    /// Members are probed: from now on one is used only while its answers speak for it. Before the
+    /// fork.
+    pub fn begin_probing(&mut self) {
+        self.probing = true;
+    }
+
+    /// Whether members are probed.
+    #[must_use]
+    #[inline]
+    pub fn is_probing(&self) -> bool {
+        self.probing
+    }
+
+    /// Whether nothing known here keeps the member out ([`MemberRow::is_usable`]).
+    #[must_use]
+    #[inline]
+    pub fn is_usable(&self, slot: usize, id: u64, now_s: impl FnOnce() -> u64) -> bool {
+        self.member(slot)
+            .is_none_or(|row| row.is_usable(id, self.probing, now_s))
+    }
+
+    /// Whether nothing known here takes from the member what it has ([`MemberRow::keeps`]).
+    #[must_use]
+    #[inline]
+    pub fn keeps(&self, slot: usize, id: u64, now_s: impl FnOnce() -> u64) -> bool {
+        self.member(slot)
+            .is_none_or(|row| row.keeps(id, self.probing, now_s))
     }
 
     /// The row of a process.
@@ -219,104 +251,6 @@ pub fn add(counter: &AtomicU64, by: u64) {
         counter.load(Ordering::Relaxed).wrapping_add(by),
         Ordering::Relaxed,
     );
-}
-
-impl MemberRow {
-    /// Takes the row for the member `id` if it is not its row yet: counts of an earlier owner of
-    /// the slot do not apply to it. The agent gives a slot away only when nothing is counted on it.
-    #[inline]
-    pub fn claim(&self, id: u64) {
-        if self.id.load(Ordering::Acquire) != id {
-            self.take_over(id);
-        }
-    }
-
-    #[cold]
-    fn take_over(&self, id: u64) {
-        let was = self.id.swap(id, Ordering::AcqRel);
-        if was != id && was != 0 {
-            self.down_until_s.store(0, Ordering::Relaxed);
-            self.failures.store(0, Ordering::Relaxed);
-            // Only the earlier owner's word: another process may have set the new owner's already.
-            let word = self.override_word.load(Ordering::Relaxed);
-            if state_in(word, id).is_none() {
-                let (clear, order) = (0, Ordering::Relaxed);
-                let _ = self
-                    .override_word
-                    .compare_exchange(word, clear, order, order);
-            }
-        }
-    }
-
-    /// Whether the row speaks of the member `id`.
-    #[must_use]
-    #[inline]
-    pub fn is_of(&self, id: u64) -> bool {
-        self.id.load(Ordering::Relaxed) == id
-    }
-
-    /// Whether neither the operator nor passive detection keeps the member `id` out. `now_s` is
-    /// asked for only if the member was ever marked as down.
-    #[must_use]
-    #[inline]
-    pub fn is_usable(&self, id: u64, now_s: impl FnOnce() -> u64) -> bool {
-        if !self.is_of(id) {
-            return true;
-        }
-        let word = self.override_word.load(Ordering::Relaxed);
-        let down_until_s = self.down_until_s.load(Ordering::Relaxed);
-        matches!(state_in(word, id), None | Some(DesiredState::Active))
-            && (down_until_s == 0 || down_until_s <= now_s())
-    }
-
-    /// Whether neither the operator nor passive detection takes from the member `id` what it has: as
-    /// [`Self::is_usable`], but also while it drains.
-    #[must_use]
-    #[inline]
-    pub fn keeps(&self, id: u64, now_s: impl FnOnce() -> u64) -> bool {
-        let down_until_s = self.down_until_s.load(Ordering::Relaxed);
-        !self.is_of(id)
-            || (self.override_of(id) != Some(DesiredState::Disabled)
-                && (down_until_s == 0 || down_until_s <= now_s()))
-    }
-
-    /// Calls that the member `id` carries now.
-    #[must_use]
-    #[inline]
-    pub fn calls_of(&self, id: u64) -> u32 {
-        if self.is_of(id) {
-            u32::try_from(self.calls.load(Ordering::Relaxed).max(0)).unwrap_or(u32::MAX)
-        } else {
-            0
-        }
-    }
-
-    /// The operator's word on it, if there is one.
-    #[must_use]
-    pub fn override_of(&self, id: u64) -> Option<DesiredState> {
-        state_in(self.override_word.load(Ordering::Relaxed), id).filter(|_| self.is_of(id))
-    }
-
-    /// Sets or (with `None`) takes back the operator's word on the member `id`.
-    pub fn set_override(&self, id: u64, state: Option<DesiredState>) {
-        self.claim(id);
-        let word = state.map_or(0, |s| id << STATE_BITS | (1 + s as u64));
-        self.override_word.store(word, Ordering::Release);
-    }
-}
-
-/// Bits of an override that hold the state; those above them are of the member's id.
-const STATE_BITS: u32 = 3;
-
-/// What an override says of the member `id`; `None` if it says nothing, or speaks of another.
-///
-/// The word names its member, as identity and override are two stores and a process may die, or be
-/// overtaken, between them: else a member could inherit the override of its slot's earlier owner.
-#[inline]
-fn state_in(word: u64, id: u64) -> Option<DesiredState> {
-    let number = word.to_le_bytes()[0] & ((1 << STATE_BITS) - 1);
-    let state = DesiredState::from_number(number.checked_sub(1)?);
-    state.filter(|_| word >> STATE_BITS << STATE_BITS == id << STATE_BITS)
 }
 
 fn keep_overrides(before: &ObservedFile, new: &ObservedFile) {

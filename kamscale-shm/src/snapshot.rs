@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::clock;
 use crate::files::{self, Layout, ShmError};
+use crate::health::Health;
 use crate::layout::{MemberRow, NameRow, ObservedFile, ProcessRow};
 use crate::limits::{MAX_FEATURES, MAX_POOLS};
 use crate::mapping::Mapped;
@@ -60,10 +61,27 @@ pub struct MemberObserved {
     pub calls_total: u64,
     /// Times that a script marked it as failed.
     pub failures: u64,
-    /// Whether passive detection keeps it out now.
+    /// Whether passive detection or probing keeps it out now.
     pub down: bool,
+    /// What probing found; `None` if it never was probed.
+    pub probed: Option<Probed>,
     /// What an operator set by `kamscale.set_state`.
     pub override_state: Option<DesiredState>,
+}
+
+/// What probing found out about a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probed {
+    /// Its health.
+    pub health: Health,
+    /// Status of the last answer; 408 if none came in time, 0 before the first.
+    pub last_code: u32,
+    /// Time to an answer, smoothed, in microseconds; 0: none came yet.
+    pub latency_us: u32,
+    /// Calls that it says it carries.
+    pub calls: Option<u32>,
+    /// Calls that it says it may carry.
+    pub capacity: Option<u32>,
 }
 
 /// Selections from one pool.
@@ -187,14 +205,29 @@ fn name(row: &NameRow) -> String {
 
 fn member(slot: u32, row: &MemberRow, now_s: u64) -> Option<MemberObserved> {
     let id = row.id.load(Ordering::Acquire);
+    let probed = probed(row, id);
+    let answers_badly = probed.is_some_and(|p| p.health == Health::Down);
     (id != 0).then(|| MemberObserved {
         slot,
         id,
         calls: row.calls_of(id),
         calls_total: row.calls_total.load(Ordering::Relaxed),
         failures: row.failures.load(Ordering::Relaxed),
-        down: row.down_until_s.load(Ordering::Relaxed) > now_s,
+        down: answers_badly || row.down_until_s.load(Ordering::Relaxed) > now_s,
+        probed,
         override_state: row.override_of(id),
+    })
+}
+
+fn probed(row: &MemberRow, id: u64) -> Option<Probed> {
+    let health = row.health_of(id)?;
+    let report = row.report();
+    Some(Probed {
+        health,
+        last_code: row.last_code.load(Ordering::Relaxed),
+        latency_us: row.latency_us.load(Ordering::Relaxed),
+        calls: report.calls,
+        capacity: report.capacity,
     })
 }
 

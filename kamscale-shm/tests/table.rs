@@ -278,7 +278,7 @@ fn another_layout_version_is_named_on_both_sides() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("layout 9.0") && error.contains("needs 1.0"),
+        error.contains("layout 9.0") && error.contains("needs 2.0"),
         "{error}"
     );
 }
@@ -329,7 +329,7 @@ fn the_operators_word_outlives_a_restart_of_kamailio() {
     assert_eq!(row.calls_of(id), 0, "the calls went with the old Kamailio");
     row.claim(kamscale_shm::member_id("p", "other"));
     assert!(
-        row.is_usable(id, || 0) && row.override_of(id).is_none(),
+        row.is_usable(id, false, || 0) && row.override_of(id).is_none(),
         "a new owner of the slot"
     );
 }

@@ -52,6 +52,8 @@ pub struct MemberCounts {
 struct Shared {
     invite: Answer,
     options: Answer,
+    /// A header that answers to OPTIONS carry.
+    report: Option<(String, String)>,
     counts: MemberCounts,
 }
 
@@ -77,6 +79,7 @@ impl Member {
         let shared = Arc::new(Mutex::new(Shared {
             invite: Answer::Status(200),
             options: Answer::Status(200),
+            report: None,
             counts: MemberCounts::default(),
         }));
         let ended = Arc::new(AtomicBool::new(false));
@@ -115,6 +118,12 @@ impl Member {
     /// From now on OPTIONS get this.
     pub fn answer_options(&self, with: Answer) {
         lock(&self.shared).options = with;
+    }
+
+    /// From now on answers to OPTIONS carry this header, as name and value.
+    pub fn report_in_options(&self, header: Option<(&str, &str)>) {
+        let owned = header.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        lock(&self.shared).report = owned;
     }
 
     /// What it got so far.
@@ -173,9 +182,9 @@ impl Endpoint {
             Some("OPTIONS") => {
                 let mut shared = lock(&self.shared);
                 shared.counts.options += 1;
-                let with = shared.options;
+                let (with, report) = (shared.options, shared.report.clone());
                 drop(shared);
-                self.answer(request, with, from);
+                self.answer(request, with, report.as_ref(), from);
             }
             Some("INVITE") => self.take_invite(request, id, from),
             Some("ACK") => {
@@ -209,7 +218,7 @@ impl Endpoint {
         let with = shared.invite;
         shared.counts.calls += u64::from(with == Answer::Status(200));
         drop(shared);
-        let reply = self.answer(request, with, from);
+        let reply = self.answer(request, with, None, from);
         let open = Open {
             invite: request.clone(),
             reply,
@@ -245,7 +254,13 @@ impl Endpoint {
         }
     }
 
-    fn answer(&self, request: &SipMessage, with: Answer, from: SocketAddr) -> Option<SipMessage> {
+    fn answer(
+        &self,
+        request: &SipMessage,
+        with: Answer,
+        header: Option<&(String, String)>,
+        from: SocketAddr,
+    ) -> Option<SipMessage> {
         let status = match with {
             Answer::Status(status) => status,
             Answer::Ring => 180,
@@ -253,6 +268,10 @@ impl Endpoint {
         };
         let reply = SipMessage::reply(request, status, "Member", "member")
             .with("Contact", format!("<sip:member@{}>", self.address));
+        let reply = match header {
+            Some((name, value)) => reply.with(name, value),
+            None => reply,
+        };
         self.send(&reply, from);
         Some(reply)
     }

@@ -27,6 +27,8 @@ mod explain;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
+mod health;
+#[cfg(test)]
 mod jsonrpc;
 #[cfg(test)]
 mod kamailio_dies;

@@ -139,7 +139,10 @@ fn a_large_change_is_counted_in_full_and_told_as_far_as_there_is_room() {
     assert_eq!(told[24]["total"], 2001, "a pool and its members");
     let shown = |one: &Value| one["changes"].as_array().map_or(0, Vec::len);
     let newest = shown(&told[0]);
-    assert!(newest > 50, "{newest} of 101 changes are told of the newest");
+    assert!(
+        newest > 50,
+        "{newest} of 101 changes are told of the newest"
+    );
     for one in &told {
         let total = one["total"].as_u64().unwrap_or(0);
         assert_eq!(one["left_out"], total - shown(one) as u64, "{one}");

@@ -62,7 +62,7 @@ fn both(run: &RunDir, kamailio: &Kamailio<'_>, words: &[&str], names: &[&str]) -
     over_json
 }
 
-const STATUS: [&str; 16] = [
+const STATUS: [&str; 17] = [
     "version",
     "instance",
     "uptime_s",
@@ -72,6 +72,7 @@ const STATUS: [&str; 16] = [
     "features",
     "processes",
     "calls_tracked",
+    "probing",
     "agent_pid",
     "agent_age_ms",
     "tables_applied",

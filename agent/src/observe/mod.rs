@@ -186,6 +186,7 @@ pub(crate) mod tests {
             calls_total: 0,
             failures: 0,
             down: false,
+            probed: None,
             override_state,
         }
     }

@@ -84,6 +84,7 @@ impl Proxy for FakeProxy {
             calls_total: u64::from(*calls) + script.ended,
             failures: 0,
             down: false,
+            probed: None,
             override_state: None,
         };
         let worker = WorkerObserved {

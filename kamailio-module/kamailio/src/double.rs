@@ -5,9 +5,11 @@
 //! clock and process belong to the test's own thread; with the feature `host` nothing is captured
 //! and the clock is the server's.
 
+mod answer;
 mod dialogs;
 mod message;
 
+pub use answer::Answer;
 pub use dialogs::Dialogs;
 pub use message::{Message, Transaction};
 

@@ -1,7 +1,8 @@
 //! A safe layer for writing Kamailio modules in Rust.
 //!
 //! It owns everything between the C core and a module's own logic: what the loader looks for,
-//! script functions, parameters, RPC, pseudo-variables, KEMI, counters, timers, dialogs, logging,
+//! script functions, parameters, RPC, pseudo-variables, KEMI, counters, timers, dialogs, requests of
+//! the module's own, event routes, logging,
 //! and a guard that keeps a panic from ending the server. It knows no particular module, and starts
 //! no thread.
 //!
@@ -15,11 +16,14 @@ pub mod log;
 pub mod message;
 pub mod process;
 pub mod rpc;
+pub mod uac;
 
 #[cfg(feature = "host")]
 pub mod counters;
 #[cfg(feature = "host")]
 pub mod dialog;
+#[cfg(feature = "host")]
+pub mod event_route;
 #[cfg(feature = "host")]
 mod ffi;
 #[cfg(feature = "host")]

@@ -1,6 +1,8 @@
 //! modparam(): collected while the configuration is read, used by `init`. Nothing is touched here:
 //! `kamailio -c` runs this code, too.
 
+pub(super) mod probing;
+
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use kamailio::process::Local;
@@ -15,13 +17,25 @@ pub(super) static MARK_DOWN_S: AtomicI32 = AtomicI32::new(30);
 /// `retry_after_s`: the least that `$ks_retry_after` says.
 pub(super) static RETRY_AFTER_S: AtomicI32 = AtomicI32::new(10);
 
+/// `mark_down_failures`: so many of them take a member out.
+pub(super) static MARK_DOWN_FAILURES: AtomicI32 = AtomicI32::new(1);
+/// `mark_down_window_s`: the time within which they count.
+pub(super) static MARK_DOWN_WINDOW_S: AtomicI32 = AtomicI32::new(30);
+
 /// What was set.
 pub(super) fn settings() -> Settings {
     let mut settings = SETTINGS.with(|s| s.clone());
     settings.failover = FAILOVER.load(Ordering::Relaxed) != 0;
     settings.mark_down_s = u64::try_from(MARK_DOWN_S.load(Ordering::Relaxed)).unwrap_or(0);
+    settings.mark_down_failures = at_least_1(&MARK_DOWN_FAILURES);
+    settings.mark_down_window_s = at_least_1(&MARK_DOWN_WINDOW_S);
+    settings.probing = probing::probing();
     settings.retry_after_s = u32::try_from(RETRY_AFTER_S.load(Ordering::Relaxed)).unwrap_or(0);
     settings
+}
+
+fn at_least_1(value: &AtomicI32) -> u32 {
+    u32::try_from(value.load(Ordering::Relaxed).max(1)).unwrap_or(1)
 }
 
 /// The declared features.

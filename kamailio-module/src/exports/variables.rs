@@ -7,7 +7,8 @@ use kamailio::SipMessage;
 use kamailio::process::Local;
 use kamailio::pv::{PseudoVariable, Value};
 
-use super::with;
+use super::{watcher, with};
+use crate::health::events::Event;
 use crate::report;
 use crate::routing;
 use crate::server::Server;
@@ -63,25 +64,76 @@ fn used(msg: &mut SipMessage<'_>, member: bool) -> Value {
     .unwrap_or(Value::Null)
 }
 
-/// `$ks_member`: the member that was selected last for this request.
+/// A name; `$null` where there is none.
+fn named(name: &str) -> Value {
+    match name {
+        "" => Value::Null,
+        name => Value::Text(Cow::Owned(name.to_owned())),
+    }
+}
+
+/// `$ks_event(part)`: the event whose route runs now.
+pub(super) struct EventPart;
+
+/// What may stand in its parentheses.
+const PARTS: [&str; 9] = [
+    "name",
+    "pool",
+    "member",
+    "uri",
+    "before",
+    "reason",
+    "code",
+    "latency_us",
+    "generation",
+];
+
+impl PseudoVariable for EventPart {
+    const NAME: &'static CStr = c"ks_event";
+
+    fn parse(inner: &str) -> Result<usize, String> {
+        PARTS
+            .iter()
+            .position(|part| *part == inner)
+            .ok_or_else(|| format!("there are: {}", PARTS.join(", ")))
+    }
+
+    fn get(_: &mut SipMessage<'_>, word: usize) -> Value {
+        let of = |event: &Event| match PARTS.get(word).copied() {
+            Some("name") => Value::Text(Cow::Borrowed(event.kind.name())),
+            Some("pool") => named(&event.pool),
+            Some("member") => named(&event.member),
+            Some("uri") => named(&event.uri),
+            Some("before") => named(event.before),
+            Some("reason") => Value::Text(Cow::Borrowed(event.reason)),
+            Some("code") => int(event.code),
+            Some("latency_us") => int(event.latency_us),
+            Some("generation") => int(event.generation),
+            _ => Value::Null,
+        };
+        watcher::event(of).unwrap_or(Value::Null)
+    }
+}
+
+/// `$ks_member`: the member that was selected last for this request; in an event route, whose it is.
 pub(super) struct Member;
 
 impl PseudoVariable for Member {
     const NAME: &'static CStr = c"ks_member";
 
     fn get(msg: &mut SipMessage<'_>, _: usize) -> Value {
-        used(msg, true)
+        watcher::event(|event| named(&event.member)).unwrap_or_else(|| used(msg, true))
     }
 }
 
-/// `$ks_pool`: its pool.
+/// `$ks_pool`: the pool of `$ks_member`.
 pub(super) struct Pool;
 
 impl PseudoVariable for Pool {
     const NAME: &'static CStr = c"ks_pool";
 
     fn get(msg: &mut SipMessage<'_>, _: usize) -> Value {
-        used(msg, false)
+        watcher::event(|event| named(&event.pool)).unwrap_or_else(|| used(msg, false))
     }
 }
 

@@ -13,17 +13,19 @@ const TYPES: &str = "\
     rpc_t|pv_export_t|pv_spec_t|pv_value_t|pv_param_t|sr_kemi_t|sip_msg|hdr_field|to_body|\
     cseq_body|ip_addr|str_|fparam_t|action|run_act_ctx|sr_xval_t|sr_xavp_t|dlg_binds|\
     dlg_cb_params|dlg_callback|dlg_cell|counter_handle_t|counter_val_t|\
-    script_cb_flag";
+    script_cb_flag|tm_binds|uac_req|tmcb_params";
 const FUNCTIONS: &str = "\
     shim_.*|sr_kemi_modules_add|find_export|set_dst_uri|do_action|parse_headers|get_str_fparam|\
     fixup_spve_null|fixup_free_spve_null|pv_get_null|pv_get_strval|pv_get_buffer|\
     pv_get_buffer_size|xavp_get_crt_list|xavp_add_value|counter_register|register_timer|\
     register_script_cb|get_ticks|get_max_procs|my_pid|my_desc|find_module_by_name|\
-    find_param_export";
+    find_param_export|get_hdr_by_name|register_basic_timers|fork_basic_utimer|route_lookup|\
+    faked_msg_init|faked_msg_next|run_top_route|sr_kemi_eng_get|sr_kemi_route";
 const VARIABLES: &str = "\
     shim_.*|SHIM_.*|MODULE_INTERFACE_VER|PARAM_(INT|STRING)|PROC_.*|.*_ROUTE|SR_KEMIP_(INT|STR)|\
     process_no|route_type|L_(CRIT2|ERR|WARN|NOTICE|INFO|DBG)|DLGCB_.*|CNT_F_NO_RESET|PVT_OTHER|\
-    SR_XTYPE_STR|(PRE|POST)_SCRIPT_CB|SET_HOSTALL_T|STRING_ST|HDR_(TO|CALLID|CSEQ)_T|METHOD_.*|SIP_REQUEST";
+    SR_XTYPE_STR|(PRE|POST)_SCRIPT_CB|SET_HOSTALL_T|STRING_ST|HDR_(TO|CALLID|CSEQ|EOH)_T|METHOD_.*|\
+    SIP_REQUEST|TMCB_LOCAL_COMPLETED|event_rt";
 
 fn main() {
     for name in ["KAMAILIO_SRC", "KAMAILIO_DEFS", "KAMAILIO_BIN"] {

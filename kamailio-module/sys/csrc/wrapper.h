@@ -8,6 +8,8 @@
 #include "core/mod_fix.h"
 #include "core/pt.h"
 #include "core/timer.h"
+#include "core/timer_proc.h"
+#include "core/fmsg.h"
 #include "core/script_cb.h"
 #include "core/route.h"
 #include "core/route_struct.h"
@@ -19,4 +21,5 @@
 #include "core/parser/parse_cseq.h"
 #include "modules/dialog/dlg_load.h"
 #include "modules/dialog/dlg_hash.h" /* dlg_cell: its callbacks */
+#include "modules/tm/tm_load.h"
 #include "shim.h"

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kamscale_shm::Snapshot;
+use kamscale_shm::{Health, Snapshot};
 use proptest::prelude::*;
 
 use crate::model::{Model, ProcessModel};
@@ -26,10 +26,11 @@ pub(crate) fn check_members(model: &Model, seen: &Snapshot) -> Result<(), TestCa
         prop_assert_eq!(row.failures, m.failures, "failures of {:?}", m);
         prop_assert_eq!(
             row.down,
-            m.down_until_s > model.now_s,
-            "passive detection of {:?}",
+            m.down_until_s > model.now_s || m.health == Some(Health::Down),
+            "detection of {:?}",
             m
         );
+        prop_assert_eq!(row.probed.map(|p| p.health), m.health, "health of {:?}", m);
         prop_assert_eq!(row.override_state, m.word, "the operator's word on {:?}", m);
     }
     Ok(())

@@ -49,8 +49,13 @@ proptest! {
             let row = observed.member(*slot).unwrap();
             let held = m.id != 0 && (!matches!(m.word, None | Some(DesiredState::Active))
                 || m.down_until_s > model.now_s);
-            prop_assert_eq!(row.is_usable(m.id, || model.now_s), !held, "{:?}", m);
-            prop_assert!(row.is_usable(m.id ^ 1, || model.now_s), "said of another member");
+            prop_assert_eq!(row.is_usable(m.id, false, || model.now_s), !held, "{:?}", m);
+            prop_assert!(row.is_usable(m.id ^ 1, false, || model.now_s), "said of another member");
+            if let Some(health) = m.health {
+                let usable = row.is_usable(m.id, true, || model.now_s);
+                prop_assert_eq!(usable, !held && health.takes(), "probed {:?}", m);
+            }
+            prop_assert!(!row.is_usable(m.id ^ 1, true, || model.now_s), "another was admitted");
             prop_assert_eq!((row.calls_of(m.id ^ 1), row.override_of(m.id ^ 1)), (0, None));
         }
         // A Kamailio that starts again has the operator's words and nothing else.
@@ -190,14 +195,14 @@ fn a_take_over_that_was_killed_half_way_leaves_no_word_on_the_new_member() {
     // What a claim by the new member stores first; and then nothing more: kill -9.
     row.id.store(new, Ordering::Release);
     assert!(
-        row.override_of(new).is_none() && row.is_usable(new, || 0),
+        row.override_of(new).is_none() && row.is_usable(new, false, || 0),
         "seen by the other processes"
     );
     drop(observed);
     let observed = Observed::create(dir.path(), "t", &features()).unwrap();
     let row = observed.member(7).unwrap();
     assert!(
-        row.override_of(new).is_none() && row.is_usable(new, || 0),
+        row.override_of(new).is_none() && row.is_usable(new, false, || 0),
         "kept by the next Kamailio"
     );
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use kamscale_shm::Health;
 use kamscale_shm::spec::DesiredState;
 
 use crate::FEATURES;
@@ -15,6 +16,7 @@ pub(crate) struct MemberModel {
     pub(crate) failures: u64,
     pub(crate) down_until_s: u64,
     pub(crate) word: Option<DesiredState>,
+    pub(crate) health: Option<Health>,
 }
 
 impl MemberModel {
@@ -22,6 +24,7 @@ impl MemberModel {
     fn claim(&mut self, id: u64) {
         if self.id != 0 && self.id != id {
             (self.failures, self.down_until_s, self.word) = (0, 0, None);
+            self.health = None;
         }
         self.id = id;
     }
@@ -99,6 +102,11 @@ impl Model {
                 let row = self.members.entry(slot).or_default();
                 row.claim(id);
                 row.word = state;
+            }
+            Step::Probe { slot, id, health } => {
+                let row = self.members.entry(slot).or_default();
+                row.claim(id);
+                row.health = Some(health);
             }
             _ => unreachable!("not of a member"),
         }

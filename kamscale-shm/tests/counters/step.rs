@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use kamscale_shm::limits::{MAX_MEMBERS, MAX_POOLS, MAX_PROCESSES};
 use kamscale_shm::observed::add;
 use kamscale_shm::spec::DesiredState;
-use kamscale_shm::{Observed, member_id};
+use kamscale_shm::{Health, Observed, member_id};
 use proptest::prelude::*;
 
 use crate::FEATURES;
@@ -46,6 +46,12 @@ pub(crate) enum Step {
         id: u64,
         state: Option<DesiredState>,
     },
+    /// Probing found this out about the member.
+    Probe {
+        slot: usize,
+        id: u64,
+        health: Health,
+    },
     /// Kamailio's own clock goes on.
     Clock { now_s: u64 },
 }
@@ -66,6 +72,10 @@ fn state() -> impl Strategy<Value = Option<DesiredState>> {
     ])
 }
 
+fn health() -> impl Strategy<Value = Health> {
+    prop::sample::select((1..=5).filter_map(Health::from_number).collect::<Vec<_>>())
+}
+
 pub(crate) fn step() -> impl Strategy<Value = Step> {
     let (process, slot) = (|| one_of(MAX_PROCESSES), || one_of(MAX_MEMBERS));
     // Small ids and full ones, and a pair that differs in the low bits only.
@@ -84,6 +94,8 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         2 => (slot(), id(), time()).prop_map(|(slot, id, until_s)| Step::Mark { slot, id, until_s }),
         2 => (slot(), id(), state())
             .prop_map(|(slot, id, state)| Step::Override { slot, id, state }),
+        2 => (slot(), id(), health())
+            .prop_map(|(slot, id, health)| Step::Probe { slot, id, health }),
         1 => time().prop_map(|now_s| Step::Clock { now_s }),
     ]
 }
@@ -137,9 +149,10 @@ pub(crate) fn take(observed: &Observed, step: &Step) {
         Step::Mark { slot, id, until_s } => {
             member(slot).claim(id);
             member(slot).failures.fetch_add(1, Ordering::Relaxed);
-            member(slot).down_until_s.store(until_s, Ordering::Relaxed);
+            member(slot).mark_down(id, until_s);
         }
         Step::Override { slot, id, state } => member(slot).set_override(id, state),
+        Step::Probe { slot, id, health } => member(slot).set_health(id, health),
         Step::Clock { now_s } => observed.beat(now_s),
     }
 }

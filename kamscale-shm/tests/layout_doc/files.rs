@@ -141,7 +141,8 @@ fn member_row() -> Structure {
     structure!(
         MemberRow,
         "What Kamailio knows of one member. Written by all its processes, hence by \
-         read-modify-write. A process that counts on a row first claims it for the member's id.",
+         read-modify-write; the second half only if members are probed. A process that counts on a \
+         row first claims it for the member's id.",
         id: AtomicU64 = "Whose row it is: XXH3-64 of `pool`, NUL, `member`; 0 before anybody used \
             it. Whoever finds another id there looks past the rest.",
         calls: AtomicI64 = "Calls that it carries now. Below 0 counts as 0.",
@@ -150,8 +151,27 @@ fn member_row() -> Structure {
         override_word: AtomicU64 = "The operator's word: 0 none, else 1 + the state's number in \
             the low 3 bits and the id, shifted by them, above; it speaks of that member alone. The \
             next Kamailio takes it over.",
+        health_word: AtomicU64 = "What probing says, with the id above it likewise: 0 nothing, 1 new, \
+            2 trusted unproven, 3 up, 4 down, 5 draining.",
         failures: AtomicU64 = "Times a script marked it as failed. Cleared for another owner.",
         calls_total: AtomicU64 = "Calls that were ever counted on the slot, whoever owned it.",
+        held: AtomicU32 = "0 as long as nothing ever spoke against a member of the slot.",
+        unused: AtomicU32 = "Zero.",
+        probe_sent_ns: AtomicU64 = "`CLOCK_MONOTONIC` when the last probe was sent.",
+        answer: AtomicU64 = "The answer to the last probe: its number in the high half, the status in \
+            the low 16 bits, bit 16 if the member sent it, its own state in bits 20 and 21 (0 none, \
+            1 active, 2 draining, 3 down); 0 none yet.",
+        answered_ns: AtomicU64 = "`CLOCK_MONOTONIC` when it came; 0 never.",
+        latency_us: AtomicU32 = "Time to an answer, smoothed; 0: none came yet.",
+        last_code: AtomicU32 = "Status of the last answer; 408 if none came in time.",
+        successes: AtomicU32 = "Good answers in a row.",
+        misses: AtomicU32 = "Probes in a row without a good answer.",
+        reported_calls: AtomicU32 = "Calls that it says it carries, plus 1; 0: it does not say.",
+        reported_capacity: AtomicU32 = "Calls that it says it may carry, plus 1; 0 likewise.",
+        reported_weight: AtomicU32 = "Per cent of its weight that it asks for, plus 1; 0 likewise.",
+        probe: AtomicU32 = "Number of the last probe.",
+        failure_window: AtomicU64 = "Failures that scripts marked of late: since which second (high \
+            half), and how many. Cleared for another owner.",
     )
 }
 

@@ -1,0 +1,136 @@
+//! The process that watches over the members: it sends the probes and runs the event routes. It is
+//! there only if members are probed, or if the configuration handles an event of ours.
+
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
+
+use kamailio::event_route::EventRoute;
+use kamailio::process::{self, Local};
+use kamailio::uac::{self, Answer, Request};
+use kamailio::{log, timer};
+use kamscale_shm::clock;
+
+use super::{SERVER, with};
+use crate::health::events::{Event, Kind};
+use crate::health::{self, Probing, Watch};
+use crate::server::Server;
+
+/// Between two turns.
+const PAUSE_US: u32 = 50_000;
+
+/// The events that the configuration handles.
+static ROUTES: OnceLock<Vec<(Kind, EventRoute)>> = OnceLock::new();
+/// Of the process that watches.
+static WATCH: Local<Option<Watch>> = Local::new(|| None);
+/// The event whose route runs now, for `$ks_event()` and others.
+static EVENT: Local<Option<Event>> = Local::new(|| None);
+
+const EVENTS: [(Kind, &std::ffi::CStr); 4] = [
+    (Kind::Up, c"kamscale:member-up"),
+    (Kind::Down, c"kamscale:member-down"),
+    (Kind::Draining, c"kamscale:member-draining"),
+    (Kind::TableApplied, c"kamscale:table-applied"),
+];
+
+/// Before the fork: whether there is anything to watch for.
+pub(super) fn prepare(server: &'static Server) -> Result<(), String> {
+    let callback = super::parameters::probing::callback();
+    let routes: Vec<_> = EVENTS
+        .into_iter()
+        .filter_map(|(kind, name)| Some((kind, EventRoute::find(name, callback)?)))
+        .collect();
+    if routes.is_empty() && server.settings.probing.is_none() {
+        return Ok(());
+    }
+    let routes = ROUTES.get_or_init(|| routes);
+    if server.settings.probing.is_some() {
+        uac::bind(answered).map_err(|e| format!("modparam \"probe_interval_s\": {e}"))?;
+    }
+    with(|server, worker| {
+        let mut watch = Watch::new(clock::monotonic_ns() ^ u64::from(process::pid()));
+        watch.begin(server, worker.table(), clock::monotonic_ns());
+        WATCH.with(|w| *w = Some(watch));
+    });
+    log::debug(format_args!("{} kinds of events are handled", routes.len()));
+    timer::reserve_process().map_err(|e| e.to_string())
+}
+
+/// In the main process, which may fork now.
+pub(super) fn start() -> Result<(), String> {
+    match ROUTES.get() {
+        None => Ok(()),
+        Some(_) => timer::own_process(c"kamscale watcher", PAUSE_US, turn)
+            .map_err(|e| format!("starting the process that watches over members: {e}")),
+    }
+}
+
+fn answered(word: usize, answer: &mut dyn Answer) {
+    if let Some(server) = SERVER.get() {
+        health::answered(server, word, answer);
+    }
+}
+
+/// One turn. Nothing of this process is held while something is sent or a route runs, as a script
+/// may come back to it.
+fn turn() {
+    let turn = with(|server, worker| {
+        worker.refresh(server);
+        let row = worker.row(server);
+        let applied = row.map_or(0, |row| row.applied.load(Ordering::Relaxed));
+        let now_ns = clock::monotonic_ns();
+        WATCH.with(|watch| {
+            let watch = watch.as_mut()?;
+            Some(watch.turn(server, worker.table(), applied, now_ns))
+        })
+    });
+    let Some((turn, server)) = turn.flatten().zip(SERVER.get()) else {
+        return;
+    };
+    if let Some(probing) = &server.settings.probing {
+        for probe in &turn.probes {
+            send(server, probing, probe);
+        }
+    }
+    for event in turn.events {
+        tell(event);
+    }
+}
+
+fn send(server: &Server, probing: &Probing, probe: &health::Probe) {
+    let request = Request {
+        method: probing.method.as_bytes(),
+        uri: &probe.uri,
+        from: probing.from.as_bytes(),
+    };
+    if request.send(probe.token.to_word()).is_err() {
+        health::not_sent(server, probe.token);
+    }
+}
+
+/// Writes what happened to a member into the log, and runs the route for it.
+fn tell(event: Event) {
+    if event.kind != Kind::TableApplied {
+        log::notice(format_args!(
+            "{} of {}/{} (was {}, says the {}; last answer {})",
+            event.kind.name(),
+            event.pool,
+            event.member,
+            event.before,
+            event.reason,
+            event.code,
+        ));
+    }
+    let routes = ROUTES.get().map_or(&[][..], Vec::as_slice);
+    let Some((_, route)) = routes.iter().find(|(kind, _)| *kind == event.kind) else {
+        return;
+    };
+    let uri = event.uri.clone();
+    EVENT.with(|now| *now = Some(event));
+    route.run(uri.as_bytes());
+    EVENT.with(|now| *now = None);
+}
+
+/// Runs `f` on the event whose route runs now.
+pub(super) fn event<R>(f: impl FnOnce(&Event) -> R) -> Option<R> {
+    EVENT.with(|now| now.as_ref().map(f))
+}

@@ -1,0 +1,352 @@
+//! The watch over all members of the table, in a process of its own: which probe is due, what came of
+//! the last one, and who changed. It sends nothing and runs no route: a [`Turn`] says what to do, and
+//! nothing of the process may be held while that is done.
+
+use std::sync::atomic::Ordering;
+
+use kamscale_shm::health::Answer;
+use kamscale_shm::layout::MemberRow;
+use kamscale_shm::{ById, DesiredState, Health, Member, Table};
+
+use super::events::{Event, Kind, Standing, standing};
+use super::{Machine, Probing, Token, verdict};
+use crate::server::Server;
+
+/// Probes that may wait for an answer at one time.
+pub const MAX_OUTSTANDING: usize = 1024;
+/// Probes that one turn sends at most.
+pub const MAX_PER_TURN: usize = 128;
+/// Status that stands for no answer in time.
+const TIMEOUT: u16 = 408;
+/// A new latency counts this part.
+const LATENCY_PART: i64 = 5;
+
+/// A probe to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// Where to.
+    pub uri: Vec<u8>,
+    /// What comes back with the answer.
+    pub token: Token,
+}
+
+/// What is to be done now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// Probes to send.
+    pub probes: Vec<Probe>,
+    /// Events, in their order.
+    pub events: Vec<Event>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    id: u64,
+    slot: u16,
+    pool: usize,
+    place: usize,
+    /// A disabled member is left alone.
+    asked: bool,
+    machine: Machine,
+    due_ms: u64,
+    /// Number of the probe under way, and when it was sent.
+    sent: Option<(u16, u64)>,
+    /// As events last had it, and who said so.
+    standing: Option<(Standing, &'static str)>,
+}
+
+/// The members under watch.
+#[derive(Debug)]
+pub struct Watch {
+    /// Generation, and how many tables this process applied: together they tell tables apart.
+    table: Option<(u64, u64)>,
+    members: Vec<Watched>,
+    outstanding: usize,
+    /// Where the search for due probes goes on, so that nobody is starved by those before it.
+    next: usize,
+    number: u16,
+    random: u64,
+}
+
+impl Watch {
+    /// Watches nobody yet.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            table: None,
+            members: Vec::new(),
+            outstanding: 0,
+            next: 0,
+            number: 0,
+            random: kamscale_shm::hash::mix(seed) | 1,
+        }
+    }
+
+    /// Before the fork: the members that are there already are trusted until they prove otherwise.
+    pub fn begin(&mut self, server: &Server, table: &Table, now_ns: u64) {
+        self.adopt(server, table, now_ns / 1_000_000, Health::Trusted);
+        // Numbers of tables are counted per process: the process that will watch has its own.
+        self.table = Some((table.generation(), u64::MAX));
+    }
+
+    /// One turn, at this moment; `applied` counts the tables that this process applied.
+    pub fn turn(&mut self, server: &Server, table: &Table, applied: u64, now_ns: u64) -> Turn {
+        let now_ms = now_ns / 1_000_000;
+        let mut turn = Turn::default();
+        let current = (table.generation(), applied);
+        if self.table != Some(current) {
+            if self.table.is_none_or(|(was, _)| was != current.0) {
+                turn.events.push(Event::applied(current.0));
+            }
+            self.adopt(server, table, now_ms, Health::New);
+            self.table = Some(current);
+        }
+        if let Some(probing) = &server.settings.probing {
+            self.take_answers(server, probing, now_ms);
+            self.send_due(server, table, now_ns, &mut turn.probes);
+        }
+        self.compare(server, table, &mut turn.events);
+        turn
+    }
+
+    /// Takes the members of another table; those that stay go on as they were.
+    fn adopt(&mut self, server: &Server, table: &Table, now_ms: u64, health: Health) {
+        let mut before = ById::default();
+        before.extend(self.members.drain(..).map(|w| (w.id, w)));
+        self.outstanding = 0;
+        for (pool_at, pool) in (0..).map_while(|i| Some((i, table.pool(i)?))) {
+            for (place, member) in pool.members().enumerate() {
+                let Ok(slot) = u16::try_from(member.slot()) else {
+                    continue;
+                };
+                let asked = member.state() != DesiredState::Disabled;
+                let known = before.remove(&member.id());
+                let known = known.filter(|w| w.slot == slot && w.asked == asked);
+                let mut watched = known.unwrap_or_else(|| {
+                    let standing = (health == Health::New).then_some((Standing::Pending, "table"));
+                    self.watch(server, &member, (slot, asked), (now_ms, health), standing)
+                });
+                (watched.pool, watched.place) = (pool_at, place);
+                self.outstanding += usize::from(watched.sent.is_some());
+                self.members.push(watched);
+            }
+        }
+    }
+
+    fn watch(
+        &mut self,
+        server: &Server,
+        member: &Member<'_>,
+        (slot, asked): (u16, bool),
+        (now_ms, health): (u64, Health),
+        standing: Option<(Standing, &'static str)>,
+    ) -> Watched {
+        if let Some(probing) = &server.settings.probing
+            && let Some(row) = server.observed.member(member.slot())
+        {
+            row.forget_probes();
+            row.set_health(member.id(), health);
+            // New ones at once; those that were there before, spread.
+            let wait_ms = match health {
+                Health::New => 0,
+                _ => probing.pace.first_ms(self.random()),
+            };
+            let machine = Machine::new(health);
+            let due_ms = now_ms + wait_ms;
+            return Watched::new(member.id(), slot, asked, machine, due_ms, standing);
+        }
+        Watched::new(
+            member.id(),
+            slot,
+            asked,
+            Machine::new(health),
+            now_ms,
+            standing,
+        )
+    }
+
+    fn take_answers(&mut self, server: &Server, probing: &Probing, now_ms: u64) {
+        let mut random = self.random();
+        for watched in &mut self.members {
+            let Some((number, sent_ms)) = watched.sent else {
+                continue;
+            };
+            let Some(row) = server.observed.member(usize::from(watched.slot)) else {
+                continue;
+            };
+            let late = now_ms.saturating_sub(sent_ms) >= probing.timeout_ms;
+            let answer = row.answer_to(u32::from(number));
+            let Some(answer) = answer.or(late.then(no_answer)) else {
+                continue;
+            };
+            random = kamscale_shm::hash::mix(random.wrapping_add(watched.id));
+            watched.sent = None;
+            self.outstanding = self.outstanding.saturating_sub(1);
+            watched.take(row, probing, &answer, (now_ms, random));
+        }
+    }
+
+    fn send_due(&mut self, server: &Server, table: &Table, now_ns: u64, probes: &mut Vec<Probe>) {
+        let now_ms = now_ns / 1_000_000;
+        let count = self.members.len();
+        let from = self.next.min(count);
+        for at in (from..count).chain(0..from) {
+            if probes.len() >= MAX_PER_TURN || self.outstanding >= MAX_OUTSTANDING {
+                self.next = at;
+                return;
+            }
+            let due = |w: &&mut Watched| w.asked && w.sent.is_none() && w.due_ms <= now_ms;
+            let Some(watched) = self.members.get_mut(at).filter(due) else {
+                continue;
+            };
+            let member = table
+                .pool(watched.pool)
+                .and_then(|pool| pool.member(watched.place));
+            let row = server.observed.member(usize::from(watched.slot));
+            let Some((member, row)) = member.zip(row).filter(|(m, _)| m.id() == watched.id) else {
+                continue;
+            };
+            // 0 stands for no probe at all.
+            self.number = self.number.checked_add(1).unwrap_or(1);
+            watched.sent = Some((self.number, now_ms));
+            self.outstanding += 1;
+            row.begin_probe(u32::from(self.number), now_ns);
+            probes.push(Probe {
+                uri: probing_uri(&member).to_vec(),
+                token: watched.token(self.number),
+            });
+        }
+    }
+
+    fn compare(&mut self, server: &Server, table: &Table, events: &mut Vec<Event>) {
+        let probing = server.settings.probing.is_some();
+        let now_s = crate::server::now();
+        for watched in &mut self.members {
+            let Some(pool) = table.pool(watched.pool) else {
+                continue;
+            };
+            let Some(member) = pool.member(watched.place) else {
+                continue;
+            };
+            let Some(row) = server.observed.member(member.slot()) else {
+                continue;
+            };
+            let now = standing(&member, row, probing, now_s);
+            let before = watched.standing.replace(now).unwrap_or(now);
+            if before.0 == now.0 {
+                continue;
+            }
+            // Who held it lets it go, and that is the reason why it is up.
+            let reason = match now.0 {
+                Standing::Up if before.0 != Standing::Pending || probing => before.1,
+                _ => now.1,
+            };
+            let reason = match (before.0, now.0) {
+                (Standing::Pending, Standing::Up) if probing => "probe",
+                _ => reason,
+            };
+            if let Some(kind) = Kind::of(now.0) {
+                let mut event =
+                    Event::of_member(kind, pool.name(), &member, row, (before.0, reason));
+                event.generation = table.generation();
+                events.push(event);
+            }
+        }
+    }
+
+    /// The next number, spread over `u64` (xorshift64*, Vigna 2016).
+    fn random(&mut self) -> u64 {
+        self.random ^= self.random >> 12;
+        self.random ^= self.random << 25;
+        self.random ^= self.random >> 27;
+        self.random.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+}
+
+/// Where a member is probed. In one place, as members may get an address of their own for it.
+fn probing_uri<'a>(member: &Member<'a>) -> &'a [u8] {
+    member.uri()
+}
+
+fn no_answer() -> Answer {
+    Answer {
+        code: TIMEOUT,
+        is_reply: false,
+        report: kamscale_shm::health::Report::default(),
+        latency_us: 0,
+    }
+}
+
+impl Watched {
+    fn new(
+        id: u64,
+        slot: u16,
+        asked: bool,
+        machine: Machine,
+        due_ms: u64,
+        standing: Option<(Standing, &'static str)>,
+    ) -> Self {
+        Self {
+            id,
+            slot,
+            pool: 0,
+            place: 0,
+            asked,
+            machine,
+            due_ms,
+            sent: None,
+            standing,
+        }
+    }
+
+    fn token(&self, number: u16) -> Token {
+        Token {
+            slot: self.slot,
+            number,
+            tag: u32::try_from(self.id >> 32).unwrap_or(0),
+        }
+    }
+
+    /// What an answer makes of the member, into its row.
+    fn take(
+        &mut self,
+        row: &MemberRow,
+        probing: &Probing,
+        answer: &Answer,
+        (now_ms, random): (u64, u64),
+    ) {
+        row.end_probe();
+        let hurried = self.machine.is_in_a_hurry();
+        let verdict = verdict(answer, &probing.codes);
+        let changed = self.machine.step(verdict, probing.limits);
+        let (successes, misses) = self.machine.in_a_row();
+        row.successes.store(successes, Ordering::Relaxed);
+        row.misses.store(misses, Ordering::Relaxed);
+        row.last_code
+            .store(u32::from(answer.code), Ordering::Relaxed);
+        if answer.is_reply {
+            let old = row.latency_us.load(Ordering::Relaxed);
+            row.latency_us
+                .store(smoothed(old, answer.latency_us), Ordering::Relaxed);
+        }
+        if changed {
+            row.set_health(self.id, self.machine.health());
+        }
+        let wait_ms = match (hurried, self.machine.is_in_a_hurry()) {
+            (_, true) => probing.pace.next_ms(true, random),
+            // Those that came together part here.
+            (true, false) => probing.pace.first_ms(random),
+            (false, false) => probing.pace.next_ms(false, random),
+        };
+        self.due_ms = now_ms + wait_ms;
+    }
+}
+
+/// An exponentially weighted mean; the first one counts whole.
+fn smoothed(old: u32, new: u32) -> u32 {
+    if old == 0 {
+        return new.max(1);
+    }
+    let step = (i64::from(new) - i64::from(old)) / LATENCY_PART;
+    u32::try_from(i64::from(old) + step).map_or(u32::MAX, |mean| mean.max(1))
+}
