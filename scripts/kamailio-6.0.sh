@@ -51,7 +51,7 @@ fetch() {
 unpack() {
     local package
     say "unpacking kamailio $VERSION"
-    rm -rf "${BASE:?}/root" "$BASE/bin"
+    rm -rf "${BASE:?}/root" "${BASE:?}/bin"
     mkdir -p "$BASE/root" "$BASE/bin"
     for package in "$WORK"/cache/archives/*.deb; do
         dpkg-deb -x "$package" "$BASE/root" || skip "$(basename "$package") cannot be unpacked"

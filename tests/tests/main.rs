@@ -45,6 +45,8 @@ mod load;
 #[cfg(test)]
 mod minimal;
 #[cfg(test)]
+mod module_doc;
+#[cfg(test)]
 mod no_agent;
 #[cfg(test)]
 mod odd_sip;
