@@ -71,6 +71,8 @@ mod smoke;
 #[cfg(test)]
 mod statistics;
 #[cfg(test)]
+mod sticky;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod versions;
