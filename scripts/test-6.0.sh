@@ -1,7 +1,7 @@
 #!/bin/bash
 # Builds the module from the same source against Kamailio 6.0 and runs the end-to-end tests with that Kamailio.
 #   scripts/test-6.0.sh            all of them
-#   scripts/test-6.0.sh --short    those of the host's interfaces: routing, calls, RPC, statistics, scripts
+#   scripts/test-6.0.sh --short    those of the host's interfaces: routing, calls, RPC, statistics, scripts, health
 #   scripts/test-6.0.sh NAME...    those with NAME in their name
 # KAMSCALE_PROFILE=dev takes debug builds. Prints SKIPPED and ends well where Kamailio 6.0 cannot be had.
 set -euo pipefail
@@ -14,7 +14,7 @@ BASE=$KAMSCALE_TARGET_6_0
 PROFILE=${KAMSCALE_PROFILE:-release}
 FOLDER=$PROFILE
 [ "$PROFILE" != dev ] || FOLDER=debug
-SHORT=(versions:: smoke:: algorithms:: failover:: calls_are_counted:: rpc:: statistics:: kemi:: bad_input::)
+SHORT=(versions:: smoke:: algorithms:: failover:: calls_are_counted:: rpc:: statistics:: kemi:: bad_input:: health::)
 
 scripts/kamailio-6.0.sh || {
     [ $? = 3 ] || exit 1

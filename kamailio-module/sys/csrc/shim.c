@@ -6,6 +6,7 @@
 #include "core/rpc.h"
 #include "core/parser/msg_parser.h"
 #include "core/ver_defs.h"
+#include "modules/tm/tm_load.h"
 #include "shim.h"
 
 const char shim_full_version[] = SER_FULL_VERSION;
@@ -42,6 +43,11 @@ void shim_log(int level, const char *text, int len)
 int shim_pv_get_sintval(struct sip_msg *msg, pv_param_t *param, pv_value_t *result, int number)
 {
 	return pv_get_sintval(msg, param, result, number);
+}
+
+void shim_uac_set_cb_flags(struct uac_req *request, int flags)
+{
+	request->cb_flags = flags;
 }
 
 void shim_ruri_mark_new(void)

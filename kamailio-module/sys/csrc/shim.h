@@ -28,5 +28,7 @@ enum
 };
 /* core/pvar.h: pv_get_sintval() takes an int in 5.6, a long in 6.0 */
 int shim_pv_get_sintval(struct sip_msg *msg, pv_param_t *param, pv_value_t *result, int number);
+/* modules/tm/uac.h: cb_flags of a request is an int in 5.6, an unsigned int in 6.0 */
+void shim_uac_set_cb_flags(struct uac_req *request, int flags);
 
 #endif

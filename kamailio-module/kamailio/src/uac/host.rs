@@ -98,7 +98,10 @@ impl Request<'_> {
         // SAFETY: plain C data; set_uac_req() zeroes it, too.
         let mut request: sys::uac_req = unsafe { std::mem::zeroed() };
         request.method = &raw mut method;
-        request.cb_flags = sys::TMCB_LOCAL_COMPLETED as c_int;
+        // SAFETY: sets a field of the structure made above.
+        unsafe {
+            sys::shim_uac_set_cb_flags(&raw mut request, sys::TMCB_LOCAL_COMPLETED as c_int);
+        };
         request.cb = Some(on_answer);
         // A number, no pointer: tm keeps it and neither follows nor frees it.
         request.cbp = std::ptr::without_provenance_mut(token);
