@@ -14,6 +14,7 @@ use crate::code;
 use crate::memory::{self, Memory};
 use crate::selection::{self, Usable, sticky};
 use crate::server::{Server, now};
+use crate::sticky::Held;
 use crate::tracking;
 use crate::worker::{PoolName, Worker};
 
@@ -71,6 +72,9 @@ pub fn select<M: Message>(
         },
         _ => 0,
     };
+    if choice.algorithm == Algorithm::Sticky {
+        return select_by_key(server, worker, msg, choice, key);
+    }
     let row = worker.row(server);
     let Some((pool, cursors)) = worker.pool(choice.pool) else {
         return no_pool(worker, choice.pool);
@@ -82,23 +86,78 @@ pub fn select<M: Message>(
     let Some(picked) = selection::select(&pool, choice.algorithm, key, &usable, cursors) else {
         return no_member(&pool, row);
     };
-    let is_call = msg.method() == Method::Invite && !msg.has_to_tag();
-    let member = if is_call {
-        let hold = || match choice.algorithm {
-            Algorithm::Sticky => sticky(&pool, key, &usable, &mut cursors.places).hold(None),
-            _ => None,
-        };
-        tracking::track(&server.observed, msg, &pool, picked, hold)
+    let member = if is_call(msg) {
+        let (member, entry) = (picked, None);
+        let held = || Some(Held { member, entry });
+        tracking::track(&server.observed, msg, &pool, picked, held).unwrap_or(picked)
     } else {
         picked
     };
+    let counts = row.and_then(|row| row.pools.get(pool.slot()));
+    send_first(server, msg, &pool, &member, choice, key, counts)
+}
+
+/// [`select`] by a sticky key. A key's member may be newer than the table that this run of the script
+/// has: then the run takes the newest table, because else the room would be split.
+#[inline(never)]
+fn select_by_key<M: Message>(
+    server: &Server,
+    worker: &mut Worker,
+    msg: &mut M,
+    choice: &Choice<'_>,
+    key: u64,
+) -> i32 {
+    let mut is_newest = false;
+    loop {
+        let row = worker.row(server);
+        let Some((pool, cursors)) = worker.pool(choice.pool) else {
+            return no_pool(worker, choice.pool);
+        };
+        let usable = Usable {
+            observed: &server.observed,
+            tried: &[],
+        };
+        let mut sticky = sticky(&pool, key, &usable, &mut cursors.places);
+        sticky.is_newest = is_newest;
+        let mut member = sticky.look();
+        if let Some(picked) = member.filter(|_| is_call(msg)) {
+            let hold = || sticky.hold(None);
+            member = tracking::track(&server.observed, msg, &pool, picked, hold);
+        }
+        if sticky.missed {
+            is_newest = !worker.renew(server);
+            continue;
+        }
+        let Some(member) = member else {
+            return no_member(&pool, row);
+        };
+        let counts = row.and_then(|row| row.pools.get(pool.slot()));
+        return send_first(server, msg, &pool, &member, choice, key, counts);
+    }
+}
+
+/// Whether the message opens a call.
+#[inline]
+fn is_call<M: Message>(msg: &mut M) -> bool {
+    msg.method() == Method::Invite && !msg.has_to_tag()
+}
+
+#[inline(always)]
+fn send_first<M: Message>(
+    server: &Server,
+    msg: &mut M,
+    pool: &Pool<'_>,
+    member: &Member<'_>,
+    choice: &Choice<'_>,
+    key: u64,
+    counts: Option<&PoolCounts>,
+) -> i32 {
     let memory = server.settings.failover.then(|| {
         let mut memory = Memory::new(choice.algorithm, pool.name_hash(), key);
         memory.add(member.slot());
         memory
     });
-    let counts = row.and_then(|row| row.pools.get(pool.slot()));
-    send(msg, &member, memory.as_ref(), choice.target, counts)
+    send(msg, member, memory.as_ref(), choice.target, counts)
 }
 
 /// Sends the request to the next best member that it was not sent to yet, from the table as it is

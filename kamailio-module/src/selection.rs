@@ -199,6 +199,8 @@ pub fn sticky<'p, 'a>(
         key,
         usable,
         places,
+        is_newest: true,
+        missed: false,
     }
 }
 

@@ -88,17 +88,32 @@ pub struct Sticky<'p, 'a> {
     pub usable: &'p Usable<'p>,
     /// Where members are.
     pub places: &'p mut Places,
+    /// Whether the table is the newest: a member that is not in it is gone then.
+    pub is_newest: bool,
+    /// Set if a live key's member is not in a table that may be an old one: nothing was chosen, and
+    /// nothing is counted; look again with the newest.
+    pub missed: bool,
 }
 
 impl<'a> Sticky<'_, 'a> {
     /// The key's member if one of its calls lives, else the one that it would get. Counts nothing.
     pub fn look(&mut self) -> Option<Member<'a>> {
-        let holder = self.usable.observed.keys().find(self.id());
-        let held = holder.and_then(|h| self.places.member(self.pool, h));
+        let held = match self.usable.observed.keys().find(self.id()) {
+            Some(holder) => self.member(holder)?,
+            None => None,
+        };
         match held.filter(|m| self.usable.keeps(m)) {
             Some(member) => (!self.usable.was_tried(&member)).then_some(member),
             None => self.place(),
         }
+    }
+
+    /// The member that holds the key; `Some(None)` if it has left the pool, `None` if the table is
+    /// too old to know it.
+    fn member(&mut self, holder: Holder) -> Option<Option<Member<'a>>> {
+        let member = self.places.member(self.pool, holder);
+        self.missed = member.is_none() && !self.is_newest;
+        (!self.missed).then_some(member)
     }
 
     /// Whether any call of the key lives.
@@ -138,7 +153,7 @@ impl<'a> Sticky<'_, 'a> {
     /// which somebody is stays whole.
     fn stay_or_move(&mut self, entry: usize, mut holder: Holder) -> Option<Member<'a>> {
         loop {
-            let at = self.places.member(self.pool, holder);
+            let at = self.member(holder)?;
             let may = match at.filter(|m| self.usable.keeps(m)) {
                 Some(member) if !self.usable.was_tried(&member) => return Some(member),
                 Some(_) => May::IfAlone,

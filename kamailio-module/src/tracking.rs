@@ -8,9 +8,9 @@ use crate::calls;
 use crate::memory;
 use crate::sticky::Held;
 
-/// Counts the call on the picked member, or, with a sticky key, on the one that `hold` finds. A
-/// retransmission of an INVITE that is counted already goes where the first one went: it neither
-/// counts again nor moves.
+/// Counts the call on the member that `hold` finds. A retransmission of an INVITE that is counted
+/// already goes where the first one went: it neither counts again nor moves. Without a dialog nothing
+/// is counted, and the call goes to the picked member. `None`: `hold` found none.
 #[inline(never)]
 pub fn track<'a, M: Message>(
     observed: &Observed,
@@ -18,21 +18,20 @@ pub fn track<'a, M: Message>(
     pool: &Pool<'a>,
     picked: Member<'a>,
     hold: impl FnOnce() -> Option<Held<'a>>,
-) -> Member<'a> {
+) -> Option<Member<'a>> {
     // The same message selecting again is no retransmission: its new choice moves the call.
     let selects_again = msg.recall(memory::NAME).is_some();
     let counted = msg.with_call(|word| {
         let before = calls::counted(word)
             .filter(|_| !selects_again)
             .and_then(|at| pool.members().find(|m| at.is(m)));
-        before.unwrap_or_else(|| {
-            let held = hold();
-            let member = held.map_or(picked, |held| held.member);
-            calls::count(observed, word, &member, held.and_then(|h| h.entry));
-            member
+        before.or_else(|| {
+            let held = hold()?;
+            calls::count(observed, word, &held.member, held.entry);
+            Some(held.member)
         })
     });
-    counted.unwrap_or(picked)
+    counted.unwrap_or(Some(picked))
 }
 
 /// Counts a call with a sticky key, which has failed, on the member that `hold` finds; it gets the

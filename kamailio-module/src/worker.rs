@@ -166,9 +166,15 @@ impl Worker {
     /// new table: the others must not see another generation than it did.
     #[inline(always)]
     pub fn refresh(&mut self, server: &Server) {
-        if settle() {
-            return;
+        if !settle() {
+            let _ = self.renew(server);
         }
+    }
+
+    /// The same in a run that has its table already, for what other processes did by a newer one.
+    /// Whether there was one.
+    #[inline(always)]
+    pub fn renew(&mut self, server: &Server) -> bool {
         // Partner: the Release in `Observed::look_for_desired`, by the timer process.
         let epoch = server
             .observed
@@ -176,14 +182,15 @@ impl Worker {
             .desired_epoch
             .load(Ordering::Acquire);
         match self.reader.refresh(epoch) {
-            Refresh::Unchanged => {}
+            Refresh::Unchanged => false,
             change => self.changed(server, change),
         }
     }
 
     #[cold]
-    fn changed(&mut self, server: &Server, change: Refresh) {
+    fn changed(&mut self, server: &Server, change: Refresh) -> bool {
         static LIMIT: RateLimit = RateLimit::new(10);
+        let applied = matches!(change, Refresh::Applied(_));
         let row = self.row(server);
         match change {
             Refresh::Unchanged => {}
@@ -214,6 +221,7 @@ impl Worker {
                 log::debug(format_args!("generation {generation} is in use"));
             }
         }
+        applied
     }
 
     /// The pool of that name, and the cursors to select from it.

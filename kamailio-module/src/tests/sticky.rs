@@ -5,6 +5,8 @@ use std::collections::HashMap;
 
 use kamailio::double::{Dialogs, Message};
 use kamailio::message::Method;
+use kamscale_shm::hash::{mix, xxh3};
+use kamscale_shm::keys::{Holder, Taken};
 use kamscale_shm::limits::{KEY_GROUPS, KEYS_PER_GROUP};
 use kamscale_shm::{DesiredState, MemberSpec};
 use proptest::prelude::*;
@@ -13,6 +15,7 @@ use super::{Site, dialogs, logged, member};
 use crate::algorithm::Algorithm;
 use crate::code;
 use crate::routing::{Mark, mark};
+use crate::worker::{begin_run, end_run};
 
 fn members(names: &[&str]) -> Vec<MemberSpec> {
     names.iter().map(|name| member(name)).collect()
@@ -186,6 +189,31 @@ fn a_key_of_a_member_that_is_disabled_down_or_gone_moves_once_for_all() {
 }
 
 #[test]
+fn a_run_of_the_script_whose_table_is_too_old_for_a_room_takes_the_newest() {
+    let mut site = Site::of(3);
+    let dialogs = dialogs(site.server);
+    begin_run();
+    assert!(site.pick(Algorithm::RoundRobin, None).is_some());
+    site.publish(&members(&["m0", "m1", "m2", "new"]));
+    // Another process, by the new table.
+    let slot = site.publisher.slot("p", "new").unwrap() as usize;
+    let new = Holder::new(slot, kamscale_shm::member_id("p", "new"));
+    let id = mix(xxh3(b"room") ^ xxh3(b"p").rotate_left(32));
+    assert!(matches!(
+        site.server.observed.keys().take(id, || Some(new)),
+        Taken::Held { .. }
+    ));
+    assert_eq!(site.pick(Algorithm::Sticky, Some(b"room")).unwrap(), "new");
+    assert_eq!(
+        site.joins(&dialogs, "c", "room"),
+        "new",
+        "the room is split"
+    );
+    end_run();
+    assert_eq!(site.calls("new"), 1);
+}
+
+#[test]
 fn a_retransmission_takes_the_key_once() {
     let mut site = Site::of(4);
     let dialogs = dialogs(site.server);
@@ -275,9 +303,9 @@ fn a_full_table_of_keys_is_said_and_calls_go_by_hash() {
     let mut site = Site::of(4);
     let dialogs = dialogs(site.server);
     let keys = site.server.observed.keys();
-    let nobody = kamscale_shm::keys::Holder::new(0, 0);
+    let nobody = Holder::new(0, 0);
     for number in 0..4 * (KEY_GROUPS * KEYS_PER_GROUP) as u64 {
-        keys.take(kamscale_shm::hash::mix(number), || Some(nobody));
+        keys.take(mix(number), || Some(nobody));
     }
     let before = site.live_keys();
     let owner = site.pick(Algorithm::Hash, Some(b"room")).unwrap();
