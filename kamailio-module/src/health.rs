@@ -9,6 +9,7 @@ pub mod events;
 mod machine;
 mod pace;
 mod watch;
+mod watched;
 
 pub use answer::{Token, answered, not_sent};
 pub use codes::ReplyCodes;

@@ -1,12 +1,13 @@
 //! What the RPC commands answer, and the one thing an operator may change: a member's state.
 
-use std::ffi::CStr;
+mod health;
+
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 
 use kamailio::rpc::{Args, Fault, Value};
-use kamscale_shm::layout::{MemberRow, ProcessRow};
-use kamscale_shm::{DesiredState, Health, Member, Pool, clock};
+use kamscale_shm::layout::ProcessRow;
+use kamscale_shm::{DesiredState, Member, Pool};
 
 use crate::selection::Usable;
 use crate::server::Server;
@@ -51,7 +52,7 @@ pub fn status(server: &Server, worker: &mut Worker) -> Value {
                 "no (see the log of the start)"
             }),
         ),
-        (c"probing", probing(server)),
+        (c"probing", health::probing(server)),
         (c"agent_pid", int(agent.map_or(0, |a| a.0))),
         (
             c"agent_age_ms",
@@ -75,17 +76,6 @@ pub fn status(server: &Server, worker: &mut Worker) -> Value {
             int(server.observed.keys_refused().load(Ordering::Relaxed)),
         ),
     ])
-}
-
-/// Whether members are probed, and how often.
-fn probing(server: &Server) -> Value {
-    match &server.settings.probing {
-        None => word("no"),
-        Some(probing) => {
-            let (method, every_s) = (&probing.method, probing.pace.interval_ms / 1000);
-            Value::Text(format!("{method} every {every_s} s"))
-        }
-    }
 }
 
 /// `kamscale.features`
@@ -245,35 +235,10 @@ fn member(server: &Server, member: &Member<'_>) -> Value {
         (c"slot", int(member.slot())),
     ];
     let health = row.and_then(|row| Some((row, row.health_of(member.id())?)));
-    if let Some((row, health)) = health {
-        fields.extend(probed(row, health));
+    if let Some((row, state)) = health {
+        fields.extend(health::probed(row, state));
     }
     Value::Struct(fields)
-}
-
-/// What probing found out about a member.
-fn probed(row: &MemberRow, health: Health) -> Vec<(&'static CStr, Value)> {
-    let report = row.report();
-    let answered_ns = row.answered_ns.load(Ordering::Relaxed);
-    let age_ns = clock::monotonic_ns().saturating_sub(answered_ns);
-    let told = |value: Option<u32>| value.map_or(word("none"), int);
-    let load = |cell: &AtomicU32| int(cell.load(Ordering::Relaxed));
-    let age = if answered_ns == 0 {
-        word("never")
-    } else {
-        int(age_ns / 1_000_000)
-    };
-    vec![
-        (c"health", word(health.name())),
-        (c"last_code", load(&row.last_code)),
-        (c"answer_age_ms", age),
-        (c"latency_us", load(&row.latency_us)),
-        (c"answers", load(&row.successes)),
-        (c"misses", load(&row.misses)),
-        (c"reported_calls", told(report.calls)),
-        (c"reported_capacity", told(report.capacity)),
-        (c"reported_weight", told(report.weight)),
-    ]
 }
 
 /// `kamscale.set_state POOL MEMBER STATE`

@@ -149,33 +149,36 @@ impl MemberRow {
     pub fn fail(&self, id: u64, now_s: u64, limit: FailureLimit) -> bool {
         self.claim(id);
         self.failures.fetch_add(1, Ordering::Relaxed);
-        let many = limit.failures <= 1 || self.failures_since(now_s, limit) >= limit.failures;
+        let many = limit.failures <= 1 || self.is_one_too_many(now_s, limit);
         if many {
-            self.failure_window.store(0, Ordering::Relaxed);
             self.mark_down(id, now_s + limit.down_s);
         }
         many
     }
 
-    /// Failures of all processes in the window in which this one is.
-    fn failures_since(&self, now_s: u64, limit: FailureLimit) -> u32 {
+    /// Counts a failure into the window in which it is, with those of all processes. Whether it is
+    /// the last one of enough, which ends the window.
+    fn is_one_too_many(&self, now_s: u64, limit: FailureLimit) -> bool {
         let now_s = u32::try_from(now_s).unwrap_or(u32::MAX);
-        let with_one_more = |window: u64| {
-            let (since_s, count) = halves(window);
-            let count = if count == 0 || now_s.wrapping_sub(since_s) >= limit.window_s {
-                return u64::from(now_s) << 32 | 1;
-            } else {
-                count.saturating_add(1)
-            };
-            u64::from(since_s) << 32 | u64::from(count)
-        };
         let mut window = self.failure_window.load(Ordering::Relaxed);
         loop {
-            let next = with_one_more(window);
+            let (since_s, count) = halves(window);
+            let is_over = count == 0 || now_s.wrapping_sub(since_s) >= limit.window_s;
+            let (since_s, count) = if is_over {
+                (now_s, 1)
+            } else {
+                (since_s, count + 1)
+            };
+            let many = count >= limit.failures;
+            let next = if many {
+                0
+            } else {
+                u64::from(since_s) << 32 | u64::from(count)
+            };
             let (order, cell) = (Ordering::Relaxed, &self.failure_window);
             // Who loses knows that another process got on: nobody waits for anybody.
             match cell.compare_exchange_weak(window, next, order, order) {
-                Ok(_) => return halves(next).1,
+                Ok(_) => return many,
                 Err(other) => window = other,
             }
         }
@@ -222,4 +225,73 @@ fn halves(word: u64) -> (u32, u32) {
         u32::try_from(high).unwrap_or(0),
         u32::try_from(low).unwrap_or(0),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observed::Observed;
+    use proptest::prelude::*;
+
+    fn limit(failures: u32, window_s: u32) -> FailureLimit {
+        FailureLimit {
+            failures,
+            window_s,
+            down_s: 5,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(50))]
+
+        /// In other words: a failure that is not within the window of an earlier one begins a new
+        /// window, and the last of enough in one window takes the member out and ends it.
+        #[test]
+        fn a_member_is_out_after_enough_failures_in_one_window(
+            pauses in prop::collection::vec(0_u64..8, 1..60),
+            failures in 1_u32..5,
+            window_s in 1_u32..12,
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let observed = Observed::create(dir.path(), "t", &[]).unwrap();
+            let row = observed.member(3).unwrap();
+            let mut now_s = 1000;
+            let mut window: Vec<u64> = Vec::new();
+            for (n, pause_s) in (1_u64..).zip(pauses) {
+                now_s += pause_s;
+                if window.first().is_some_and(|since| now_s - since >= u64::from(window_s)) {
+                    window.clear();
+                }
+                window.push(now_s);
+                let many = window.len() >= failures as usize;
+                prop_assert_eq!(row.fail(9, now_s, limit(failures, window_s)), many);
+                prop_assert_eq!(row.failures.load(Ordering::Relaxed), n);
+                if many {
+                    window.clear();
+                    prop_assert!(!row.is_usable(9, false, || now_s + 4));
+                    prop_assert!(row.is_usable(9, false, || now_s + 5), "it comes back by itself");
+                }
+            }
+            row.fail(9, now_s, limit(1, 1));
+            row.mark_up(9);
+            prop_assert!(row.is_usable(9, false, || now_s));
+            prop_assert!(failures == 1 || !row.fail(9, now_s, limit(failures, window_s)), "forgotten");
+        }
+    }
+
+    #[test]
+    fn failures_of_many_processes_at_once_are_all_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let observed = Observed::create(dir.path(), "t", &[]).unwrap();
+        let row = observed.member(0).unwrap();
+        const EACH: u32 = 20_000;
+        let outs: u32 = std::thread::scope(|scope| {
+            let one = || (0..EACH).filter(|_| row.fail(9, 7, limit(100, 60))).count();
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(one)).collect();
+            let counts = threads.into_iter().map(|t| t.join().unwrap());
+            u32::try_from(counts.sum::<usize>()).unwrap()
+        });
+        assert_eq!(row.failures.load(Ordering::Relaxed), u64::from(4 * EACH));
+        assert_eq!(outs, 4 * EACH / 100, "times that it was one too many");
+    }
 }

@@ -1,13 +1,13 @@
 //! Health: members are probed by a process of its own; who does not answer, or says that it takes
-//! nothing new, gets no new request; who comes back is admitted. Changes are told to event routes.
+//! nothing new, gets no new request; who comes back is admitted.
 
 use kamscale_tests::{Answer, Kamailio, Member, PATIENCE, RunDir, SipClient, wait_until};
 
 use crate::support::{
-    SILENCE, await_calls, config, lines, member, pool, publish, publisher, shown,
+    SILENCE, await_calls, config, lines, member, pool, publish, publisher, refusal, shown,
 };
 
-const PROBING: &str = r#"
+pub(crate) const PROBING: &str = r#"
 modparam("tm", "fr_timer", 700)
 modparam("kamscale", "probe_interval_s", 1)
 modparam("kamscale", "probe_timeout_s", 1)
@@ -16,7 +16,7 @@ modparam("kamscale", "probe_successes", 3)
 modparam("kamscale", "probe_from", "sip:prober@example.org")
 "#;
 
-const ROUTES: &str = r#"
+pub(crate) const ROUTES: &str = r#"
 request_route {
     route(IN_DIALOG);
     record_route();
@@ -28,29 +28,13 @@ request_route {
 }
 "#;
 
-/// Writes what an event tells.
-const EVENTS: &str = r#"
-event_route[kamscale:member-up] {
-    xlog("L_NOTICE", "EVENT $ks_event(name) $ks_pool/$ks_member $ru $ks_event(before) $ks_event(reason)\n");
-}
-event_route[kamscale:member-down] {
-    xlog("L_NOTICE", "EVENT $ks_event(name) $ks_pool/$ks_member $ru $ks_event(before) $ks_event(reason)\n");
-}
-event_route[kamscale:member-draining] {
-    xlog("L_NOTICE", "EVENT $ks_event(name) $ks_pool/$ks_member $ru $ks_event(before) $ks_event(reason)\n");
-}
-event_route[kamscale:table-applied] {
-    xlog("L_NOTICE", "EVENT $ks_event(name) $ks_event(generation) pools $ks_active(conference) of $ks_event(member)\n");
-}
-"#;
-
 const NAMES: [&str; 3] = ["m0", "m1", "m2"];
 
-fn members(run: &RunDir) -> [Member; 3] {
+pub(crate) fn members(run: &RunDir) -> [Member; 3] {
     std::array::from_fn(|_| Member::start(run.endpoint()))
 }
 
-fn table(members: &[Member]) -> Vec<kamscale_shm::PoolSpec> {
+pub(crate) fn table(members: &[Member]) -> Vec<kamscale_shm::PoolSpec> {
     let specs = members.iter().zip(NAMES).map(|(m, n)| member(n, m.uri()));
     vec![pool("conference", specs.collect())]
 }
@@ -184,7 +168,7 @@ fn what_a_member_reports_of_itself_is_shown_and_honoured() {
     let run = RunDir::new("health");
     let all = members(&run);
     all[0].report_in_options(Some(("X-Kamscale", "calls=12; capacity=40; weight=50")));
-    all[1].report_in_options(Some(("X-FS-Status", "closed")));
+    all[1].report_in_options(Some(("x-fs-status", "closed")));
     let _publisher = publisher(&run, table(&all[..2]));
     let kamailio = Kamailio::with_text(&run, &config(PROBING, ROUTES)).start();
     await_health(&kamailio, "m0", "up");
@@ -207,90 +191,6 @@ fn what_a_member_reports_of_itself_is_shown_and_honoured() {
     assert_eq!(all[1].counts().invites, 0, "it said that it is closed");
     all[1].report_in_options(Some(("X-Kamscale", "state=active")));
     await_health(&kamailio, "m1", "up");
-}
-
-/// The lines that the event routes wrote, without what the log puts before.
-fn told(kamailio: &Kamailio<'_>) -> Vec<String> {
-    let log = kamailio.log();
-    let after = |line: &&str| line.split("EVENT ").nth(1).map(str::to_owned);
-    lines(&log, &["EVENT "]).iter().filter_map(after).collect()
-}
-
-#[track_caller]
-fn await_told(kamailio: &Kamailio<'_>, line: &str) {
-    wait_until(&format!("an event route wrote {line:?}"), PATIENCE, || {
-        told(kamailio).iter().any(|l| l == line)
-    });
-}
-
-#[test]
-fn event_routes_run_for_what_probes_an_operator_and_scripts_say() {
-    let run = RunDir::new("health");
-    let all = members(&run);
-    let mut publisher = publisher(&run, table(&all[..1]));
-    let parameters = format!("{PROBING}modparam(\"kamscale\", \"mark_down_s\", 1)\n");
-    let routes = format!("{ROUTES}{EVENTS}");
-    let kamailio = Kamailio::with_text(&run, &config(&parameters, &routes)).start();
-    let (m0, m1) = (all[0].uri(), all[1].uri());
-    publish(&mut publisher, table(&all[..2]));
-    let generation = kamailio.observed("default").workers[0].generation + 1;
-    await_told(
-        &kamailio,
-        &format!("table-applied {generation} pools 2 of <null>"),
-    );
-    await_told(
-        &kamailio,
-        &format!("member-up conference/m1 {m1} pending probe"),
-    );
-    all[1].answer_options(Answer::Silence);
-    await_told(
-        &kamailio,
-        &format!("member-down conference/m1 {m1} up probe"),
-    );
-
-    kamailio.rpc(&["kamscale.set_state", "conference", "m0", "draining"]);
-    await_told(
-        &kamailio,
-        &format!("member-draining conference/m0 {m0} up operator"),
-    );
-    kamailio.rpc(&["kamscale.set_state", "conference", "m0", "active"]);
-    await_told(
-        &kamailio,
-        &format!("member-up conference/m0 {m0} draining operator"),
-    );
-
-    SipClient::new(&run)
-        .invite(kamailio.sip(), "mark")
-        .answered();
-    await_told(
-        &kamailio,
-        &format!("member-down conference/m0 {m0} up mark"),
-    );
-    await_told(
-        &kamailio,
-        &format!("member-up conference/m0 {m0} down mark"),
-    );
-}
-
-#[test]
-fn event_routes_run_without_probing_and_selections_in_them_work() {
-    let run = RunDir::new("health");
-    let all = members(&run);
-    let _publisher = publisher(&run, table(&all[..2]));
-    let events = r#"
-event_route[kamscale:member-down] {
-    ks_select_dst("conference");
-    xlog("L_NOTICE", "EVENT left: $du\n");
-}
-"#;
-    let routes = format!("{ROUTES}{events}");
-    let kamailio = Kamailio::with_text(&run, &config("", &routes)).start();
-    kamailio.rpc(&["kamscale.set_state", "conference", "m0", "disabled"]);
-    await_told(&kamailio, &format!("left: {}", all[1].uri()));
-    assert_eq!(kamailio.rpc(&["kamscale.status"])[0]["probing"], "no");
-    assert_eq!(all[0].counts().options + all[1].counts().options, 0);
-    let workers = kamailio.rpc(&["kamscale.workers"]);
-    assert!(workers.iter().all(|w| w["panics"] == 0), "{workers:?}");
 }
 
 #[test]
@@ -316,4 +216,33 @@ modparam("kamscale", "mark_down_window_s", 60)
     );
     let status = client.invite(kamailio.sip(), "conf-1").final_status();
     assert_eq!(status, 503);
+}
+
+#[test]
+fn probing_that_cannot_be_is_refused_at_the_start() {
+    let run = RunDir::new("health");
+    for (parameters, words) in [
+        ("\"probe_codes\", \"2xx;many\"", ["probe_codes", "\"many\""]),
+        (
+            "\"probe_method\", \"INVITE\"",
+            ["probe_method", "begins no call"],
+        ),
+        ("\"probe_from\", \"prober\"", ["probe_from", "no SIP URI"]),
+    ] {
+        let text = config(&format!("modparam(\"kamscale\", {parameters})\n"), ROUTES);
+        let log = refusal(&run, &Kamailio::with_text(&run, &text));
+        assert!(
+            !lines(&log, &words).is_empty(),
+            "no line with {words:?} in\n{log}"
+        );
+    }
+    let without_tm = "listen=KS_LISTEN\nloadmodule KS_MODULE\n\
+        modparam(\"kamscale\", \"shm_dir\", KS_SHM_DIR)\n\
+        modparam(\"kamscale\", \"probe_interval_s\", 5)\nrequest_route { exit; }\n";
+    let log = refusal(&run, &Kamailio::with_text(&run, without_tm));
+    let words = ["probe_interval_s", "loadmodule \"tm.so\""];
+    assert!(
+        !lines(&log, &words).is_empty(),
+        "no line with {words:?} in\n{log}"
+    );
 }

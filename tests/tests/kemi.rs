@@ -28,7 +28,7 @@ struct Outcome {
 }
 
 /// Where this Kamailio looks for modules has the language's engine.
-fn engine_is_installed(module: &str) -> bool {
+pub(crate) fn engine_is_installed(module: &str) -> bool {
     let output = Command::new(tool("kamailio")).arg("-I").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let dirs = text

@@ -23,6 +23,8 @@ mod damaged_tables;
 #[cfg(test)]
 mod elastic;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod explain;
 #[cfg(test)]
 mod failover;

@@ -1,17 +1,26 @@
-//! What hello.rs leaves out: the transaction's memory, dialogs, destinations, counters, the timer,
-//! expressions as parameters. For tests/exercise.sh only; not a model of a module.
+//! What hello.rs leaves out: the transaction's memory, dialogs, destinations, counters, the timer, a
+//! process and requests of the module's own, event routes, expressions as parameters. For tests/exercise.sh only; not a model of a module.
 
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
+use kamailio::event_route::EventRoute;
 use kamailio::message::{MEMORY_LEN, Message};
-use kamailio::module::Module;
+use kamailio::module::{Module, Rank};
+use kamailio::process::Local;
 use kamailio::rpc::{Args, Fault, RpcCommand, Value};
 use kamailio::script::{Arg, ScriptFunction};
-use kamailio::{SipMessage, counters, dialog, guard, log, process, rpc, script, timer};
+use kamailio::uac::{self, Answer, Request};
+use kamailio::{SipMessage, counters, dialog, guard, log, parameter, process, rpc, script, timer};
 
 static TICKS: AtomicU64 = AtomicU64::new(0);
 static RESOLVED: AtomicI64 = AtomicI64::new(0);
+/// Where the process of our own sends requests: to an address that answers, and to one that does not.
+static ASKED: Local<Vec<String>> = Local::new(Vec::new);
+/// Requests that it has sent.
+static SENT: AtomicUsize = AtomicUsize::new(0);
+/// The answer with this token makes the callback panic.
+const PANICS: usize = 3;
 
 struct Exercise;
 
@@ -24,6 +33,10 @@ impl Module for Exercise {
             Err(absent) => log::warning(format_args!("{absent}")),
         }
         timer::every_second(tick).map_err(|e| e.to_string())?;
+        if !ASKED.with(|asked| asked.is_empty()) {
+            uac::bind(answered).map_err(|e| e.to_string())?;
+            timer::reserve_process().map_err(|e| e.to_string())?;
+        }
         counters::register(
             "exercise",
             "answer",
@@ -32,6 +45,53 @@ impl Module for Exercise {
             2,
         )
     }
+
+    fn child_init(rank: Rank) -> Result<(), String> {
+        if rank == Rank::Main && !ASKED.with(|asked| asked.is_empty()) {
+            timer::own_process(c"exercise asks", 50_000, turn).map_err(|e| e.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+fn asked(uri: &str) -> Result<(), String> {
+    ASKED.with(|asked| asked.push(uri.to_owned()));
+    Ok(())
+}
+
+/// A request in each turn, until all were sent: as its token the number of the turn.
+fn turn() {
+    let token = SENT.fetch_add(1, Relaxed) + 1;
+    let asked = ASKED.with(|asked| asked.clone());
+    if token > PANICS {
+        return;
+    }
+    let uri = &asked[token.min(asked.len()) - 1];
+    let request = Request {
+        method: b"OPTIONS",
+        uri: uri.as_bytes(),
+        from: b"sip:exercise@localhost",
+    };
+    let sent = request.send(token);
+    log::info(format_args!(
+        "sent {token} {sent:?} in {}",
+        process::description()
+    ));
+    match EventRoute::find(c"exercise:sent", None) {
+        Some(route) => route.run(uri.as_bytes()),
+        None => log::info(format_args!("no event route")),
+    }
+}
+
+fn answered(token: usize, answer: &mut dyn Answer) {
+    let server = answer.header("server").unwrap_or_default().into_owned();
+    log::info(format_args!(
+        "answered {token} {} {} {server:?} in {}",
+        answer.code(),
+        answer.is_reply(),
+        process::description()
+    ));
+    assert!(token != PANICS, "in the callback");
 }
 
 fn ended(word: &AtomicUsize) {
@@ -222,5 +282,6 @@ kamailio::module! {
         script::function::<Next>(),
         script::function::<Call>(),
     ];
+    parameters: [parameter::text(c"asks", asked)];
     commands: [rpc::command::<Panics>()];
 }

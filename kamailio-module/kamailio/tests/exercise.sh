@@ -1,6 +1,7 @@
 #!/bin/bash
 # Loads examples/exercise.rs into a real Kamailio: the memory of a transaction, destinations in a failure route, the
-# word of a dialog and its end, expressions as parameters, counters, the timer, faults and panics of remote commands.
+# word of a dialog and its end, expressions as parameters, counters, the timer, faults and panics of remote commands,
+# a process and requests of the module's own, event routes.
 set -u
 . "$(dirname "$0")/server.sh"
 build_example exercise || exit 1
@@ -90,6 +91,25 @@ check "... and is logged" logged "in a command"
 check "... and counted" grep -qw 1 <<<"$(rpc exercise.panics)"
 equal "an answer that is too long is a fault" "error: 500 - the answer is too long for this transport" "$(rpc exercise.panics big)"
 stop
+
+DEAD=$(free_port)
+cp "$RUN/kamailio.cfg" "$RUN/plain.cfg"
+cat >>"$RUN/kamailio.cfg" <<END
+modparam("tm", "fr_timer", 500)
+modparam("exercise", "asks", "sip:asked@127.0.0.1:$PORT")
+modparam("exercise", "asks", "sip:asked@127.0.0.1:$DEAD")
+modparam("exercise", "asks", "sip:asked@127.0.0.1:$SECOND")
+event_route[exercise:sent] { xlog("L_INFO", "event \$ru \$rm\n"); }
+END
+start || { fail "the server starts with a process of the module's own"; cat "$RUN/log"; }
+check "... which sends" until_true 10 logged "exercise: sent 1 Ok(()) in exercise asks"
+check "an answer comes back to its token, with its headers" until_true 10 logged 'answered 1 200 true "test" in udp receiver'
+check "... and so does the end of waiting" until_true 10 logged 'answered 2 408 false ""'
+check "... and a panic in the callback is caught" until_true 10 logged "panic caught in tm callback"
+check "an event route sees the URI" logged "event sip:asked@127.0.0.1:$DEAD OPTIONS"
+equal "... and the server lives" "SIP/2.0 200 rc=-1" "$(status OPTIONS zero)"
+stop
+mv "$RUN/plain.cfg" "$RUN/kamailio.cfg"
 
 sed -i '/"dialog.so"/d; /dlg_manage/d' "$RUN/kamailio.cfg"
 start || fail "the server starts without dialog"

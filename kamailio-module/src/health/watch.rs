@@ -2,14 +2,12 @@
 //! the last one, and who changed. It sends nothing and runs no route: a [`Turn`] says what to do, and
 //! nothing of the process may be held while that is done.
 
-use std::sync::atomic::Ordering;
-
 use kamscale_shm::health::Answer;
-use kamscale_shm::layout::MemberRow;
 use kamscale_shm::{ById, DesiredState, Health, Member, Table};
 
 use super::events::{Event, Kind, Standing, standing};
-use super::{Machine, Probing, Token, verdict};
+use super::watched::Watched;
+use super::{Machine, Probing, Token};
 use crate::server::Server;
 
 /// Probes that may wait for an answer at one time.
@@ -18,8 +16,6 @@ pub const MAX_OUTSTANDING: usize = 1024;
 pub const MAX_PER_TURN: usize = 128;
 /// Status that stands for no answer in time.
 const TIMEOUT: u16 = 408;
-/// A new latency counts this part.
-const LATENCY_PART: i64 = 5;
 
 /// A probe to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,22 +33,6 @@ pub struct Turn {
     pub probes: Vec<Probe>,
     /// Events, in their order.
     pub events: Vec<Event>,
-}
-
-#[derive(Debug)]
-struct Watched {
-    id: u64,
-    slot: u16,
-    pool: usize,
-    place: usize,
-    /// A disabled member is left alone.
-    asked: bool,
-    machine: Machine,
-    due_ms: u64,
-    /// Number of the probe under way, and when it was sent.
-    sent: Option<(u16, u64)>,
-    /// As events last had it, and who said so.
-    standing: Option<(Standing, &'static str)>,
 }
 
 /// The members under watch.
@@ -275,78 +255,4 @@ fn no_answer() -> Answer {
         report: kamscale_shm::health::Report::default(),
         latency_us: 0,
     }
-}
-
-impl Watched {
-    fn new(
-        id: u64,
-        slot: u16,
-        asked: bool,
-        machine: Machine,
-        due_ms: u64,
-        standing: Option<(Standing, &'static str)>,
-    ) -> Self {
-        Self {
-            id,
-            slot,
-            pool: 0,
-            place: 0,
-            asked,
-            machine,
-            due_ms,
-            sent: None,
-            standing,
-        }
-    }
-
-    fn token(&self, number: u16) -> Token {
-        Token {
-            slot: self.slot,
-            number,
-            tag: u32::try_from(self.id >> 32).unwrap_or(0),
-        }
-    }
-
-    /// What an answer makes of the member, into its row.
-    fn take(
-        &mut self,
-        row: &MemberRow,
-        probing: &Probing,
-        answer: &Answer,
-        (now_ms, random): (u64, u64),
-    ) {
-        row.end_probe();
-        let hurried = self.machine.is_in_a_hurry();
-        let verdict = verdict(answer, &probing.codes);
-        let changed = self.machine.step(verdict, probing.limits);
-        let (successes, misses) = self.machine.in_a_row();
-        row.successes.store(successes, Ordering::Relaxed);
-        row.misses.store(misses, Ordering::Relaxed);
-        row.last_code
-            .store(u32::from(answer.code), Ordering::Relaxed);
-        if answer.is_reply {
-            let old = row.latency_us.load(Ordering::Relaxed);
-            row.latency_us
-                .store(smoothed(old, answer.latency_us), Ordering::Relaxed);
-        }
-        if changed {
-            row.set_health(self.id, self.machine.health());
-        }
-        let wait_ms = match (hurried, self.machine.is_in_a_hurry()) {
-            (_, true) => probing.pace.next_ms(true, random),
-            // Those that came together part here.
-            (true, false) => probing.pace.first_ms(random),
-            (false, false) => probing.pace.next_ms(false, random),
-        };
-        self.due_ms = now_ms + wait_ms;
-    }
-}
-
-/// An exponentially weighted mean; the first one counts whole.
-fn smoothed(old: u32, new: u32) -> u32 {
-    if old == 0 {
-        return new.max(1);
-    }
-    let step = (i64::from(new) - i64::from(old)) / LATENCY_PART;
-    u32::try_from(i64::from(old) + step).map_or(u32::MAX, |mean| mean.max(1))
 }

@@ -1,158 +1,16 @@
 //! The watch over members, turn by turn: a clock of the test's own, answers as the double gives them,
 //! real rows.
 
+mod ward;
+
 use std::collections::BTreeMap;
 
 use kamailio::double::Answer;
-use kamscale_shm::{DesiredState, Health, MemberSpec, Publisher, Table, TableSpec};
+use kamscale_shm::{DesiredState, Health, MemberSpec, Table};
 
-use super::{member, pool};
-use crate::health::events::{Event, Kind};
-use crate::health::{
-    Limits, MAX_OUTSTANDING, MAX_PER_TURN, Pace, Probe, Probing, ReplyCodes, Token, Watch,
-    answered, not_sent,
-};
-use crate::server::{Server, Settings};
-use crate::worker::Worker;
-
-const TURN_MS: u64 = 50;
-const START_MS: u64 = 1_000_000;
-
-fn probing(interval_ms: u64) -> Probing {
-    Probing {
-        method: "OPTIONS".to_owned(),
-        from: "sip:k@h".to_owned(),
-        pace: Pace { interval_ms },
-        timeout_ms: 1000,
-        limits: Limits {
-            failures: 2,
-            successes: 2,
-        },
-        codes: ReplyCodes::default(),
-    }
-}
-
-/// A watcher, and an agent that publishes for it.
-struct Ward {
-    server: &'static Server,
-    worker: Worker,
-    watch: Watch,
-    publisher: Publisher,
-    applied: u64,
-    now_ms: u64,
-    events: Vec<Event>,
-    _dir: tempfile::TempDir,
-}
-
-impl Ward {
-    fn new(members: &[MemberSpec], probing: Option<Probing>) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut publisher = Publisher::open(dir.path(), "t").unwrap();
-        publisher.publish(&table(members)).unwrap();
-        let settings = Settings {
-            shm_dir: dir.path().to_path_buf(),
-            instance: "t".to_owned(),
-            probing,
-            ..Settings::default()
-        };
-        let (server, initial) = Server::start(settings).unwrap();
-        let server: &'static Server = Box::leak(Box::new(server));
-        let _ = server.observed.look_for_desired(None);
-        let worker = Worker::new(server, initial);
-        let mut watch = Watch::new(7);
-        watch.begin(server, worker.table(), START_MS * 1_000_000);
-        Self {
-            server,
-            worker,
-            watch,
-            publisher,
-            applied: 0,
-            now_ms: START_MS,
-            events: Vec::new(),
-            _dir: dir,
-        }
-    }
-
-    fn publish(&mut self, members: &[MemberSpec]) {
-        self.publisher.publish(&table(members)).unwrap();
-        self.applied += 1;
-    }
-
-    fn table(&mut self) -> &Table {
-        self.worker.refresh(self.server);
-        self.worker.table()
-    }
-
-    /// One turn; the probes that it sends.
-    fn turn(&mut self) -> Vec<Probe> {
-        self.now_ms += TURN_MS;
-        self.worker.refresh(self.server);
-        let now_ns = self.now_ms * 1_000_000;
-        let turn = self
-            .watch
-            .turn(self.server, self.worker.table(), self.applied, now_ns);
-        self.events.extend(turn.events);
-        turn.probes
-    }
-
-    /// So many turns, in which every probe gets an answer (or none); how many there were.
-    fn turns(&mut self, count: u64, answer: impl Fn() -> Option<Answer>) -> usize {
-        let mut probes = 0;
-        for _ in 0..count {
-            for probe in self.turn() {
-                probes += 1;
-                if let Some(mut answer) = answer() {
-                    answered(self.server, probe.token.to_word(), &mut answer);
-                }
-            }
-        }
-        probes
-    }
-
-    fn health(&mut self, name: &str) -> Option<Health> {
-        let server = self.server;
-        let pool = self.table().pool(0).unwrap();
-        let found = pool
-            .members()
-            .find(|m| m.name() == name.as_bytes())
-            .unwrap();
-        server
-            .observed
-            .member(found.slot())
-            .unwrap()
-            .health_of(found.id())
-    }
-
-    fn usable(&mut self, name: &str) -> bool {
-        let server = self.server;
-        let pool = self.table().pool(0).unwrap();
-        let found = pool
-            .members()
-            .find(|m| m.name() == name.as_bytes())
-            .unwrap();
-        server.observed.is_usable(found.slot(), found.id(), || 0)
-    }
-
-    /// Events so far, in short.
-    fn told(&mut self) -> Vec<String> {
-        let short = |e: Event| format!("{} {} {}", e.kind.name(), e.member, e.reason);
-        self.events
-            .drain(..)
-            .filter(|e| e.kind != Kind::TableApplied)
-            .map(short)
-            .collect()
-    }
-}
-
-fn table(members: &[MemberSpec]) -> TableSpec {
-    TableSpec {
-        pools: vec![pool("p", members)],
-    }
-}
-
-fn ok() -> Option<Answer> {
-    Some(Answer::reply(200))
-}
+use super::member;
+use crate::health::{MAX_OUTSTANDING, MAX_PER_TURN, Token, answered, not_sent};
+use ward::{TURN_MS, Ward, ok, probing};
 
 #[test]
 fn a_member_goes_down_without_answers_and_comes_back_with_enough_of_them() {
@@ -196,50 +54,40 @@ fn a_member_that_comes_later_is_probed_at_once_and_waits_until_it_is_admitted() 
 
 #[test]
 fn a_slot_that_another_member_gets_carries_nothing_over() {
-    let mut ward = Ward::new(&[member("a")], Some(probing(1000)));
-    ward.turns(120, || None);
-    assert_eq!(ward.health("a"), Some(Health::Down));
-    let late = ward.turns(1, || None);
-    assert!(late <= 1);
-    let slot = |ward: &mut Ward| ward.table().pool(0).unwrap().member(0).unwrap().slot();
-    let before = slot(&mut ward);
-    // Down to the same slot: nothing else is in the table meanwhile.
-    ward.publish(&[]);
-    ward.turn();
-    ward.publish(&[member("b")]);
-    let row = ward.server.observed.member(slot(&mut ward)).unwrap();
-    let reused = slot(&mut ward) == before;
-    let probes = ward.turn();
-    assert_eq!(ward.health("b"), Some(Health::New), "reused: {reused}");
-    assert_eq!(probes.len(), 1, "b is probed at once");
-    // An answer to a probe of a, which had the slot, comes now.
-    let stale = Token {
-        tag: probes[0].token.tag ^ 1,
-        ..probes[0].token
-    };
-    answered(
-        ward.server,
-        stale.to_word(),
-        &mut Answer::reply(200).with("X-FS-Calls", "9"),
-    );
-    let old = Token {
-        number: probes[0].token.number.wrapping_sub(1),
-        ..probes[0].token
-    };
-    answered(
-        ward.server,
-        old.to_word(),
-        &mut Answer::reply(200).with("X-FS-Calls", "9"),
-    );
-    ward.turn();
+    let mut ward = Ward::new(&[], Some(probing(1000)));
+    let (server, now_ns) = (ward.server, ward.now_ms * 1_000_000);
+    let row = server.observed.member(0).unwrap();
+    // Tables of files have their slots in the order of the lines: 0 is of a, then of b.
+    let [a, b] = ["a", "b"].map(|name| ward.table_of_file(&format!("p {name} sip:10.0.0.1\n")));
+    let id = |table: &Table| table.pool(0).unwrap().member(0).unwrap().id();
+    let first = ward.watch.turn(server, &a, 1, now_ns).probes[0].token;
+    let report = || Answer::reply(503).with("X-FS-Calls", "9");
+    answered(server, first.to_word(), &mut report());
+    ward.watch.turn(server, &a, 1, now_ns);
+    assert_eq!(row.health_of(id(&a)), Some(Health::Draining));
+    assert_eq!(row.report().calls, Some(9));
+    let later_ns = now_ns + 10_000_000_000;
+    let of_a = ward.watch.turn(server, &a, 1, later_ns).probes[0].token;
+
+    let probes = ward.watch.turn(server, &b, 2, later_ns).probes;
+    assert_eq!(row.health_of(id(&a)), None, "the row is not of a any more");
+    assert_eq!(row.health_of(id(&b)), Some(Health::New));
     assert_eq!(row.report().calls, None, "the report of another");
-    assert_eq!(
-        ward.health("b"),
-        Some(Health::New),
-        "admitted by the answer of another"
-    );
-    ward.turns(60, ok);
-    assert_eq!(ward.health("b"), Some(Health::Up));
+    assert!(!server.observed.is_usable(0, id(&b), || 0));
+    assert_eq!(probes.len(), 1, "b is probed at once");
+    let of_b = probes[0].token;
+    assert_eq!(of_a.slot, of_b.slot, "nothing is tried");
+    // The answer to the probe of a comes now, and one that has b's number but a's name.
+    let number = of_b.number;
+    for stale in [of_a, Token { number, ..of_a }] {
+        answered(server, stale.to_word(), &mut report());
+        ward.watch.turn(server, &b, 2, later_ns);
+        assert_eq!(row.report().calls, None, "the report of another");
+        assert_eq!(row.health_of(id(&b)), Some(Health::New), "by {stale:?}");
+    }
+    answered(server, of_b.to_word(), &mut report());
+    ward.watch.turn(server, &b, 2, later_ns);
+    assert_eq!(row.health_of(id(&b)), Some(Health::Draining));
 }
 
 #[test]

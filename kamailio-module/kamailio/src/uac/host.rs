@@ -168,13 +168,18 @@ impl Answer for Received {
             }
             self.parsed = true;
         }
-        let text = lend(name.as_bytes());
-        // SAFETY: walks the parsed headers, reads the name.
-        let found = unsafe { sys::get_hdr_by_name(reply, text.s, text.len) };
+        // get_hdr_by_name() of the core minds the case of the first letter.
+        // SAFETY: tm's message, as above.
+        let mut next = unsafe { (*reply).headers };
         // SAFETY: null or a header that lives as long as the message.
-        let header = unsafe { found.as_ref::<'static>() }?;
-        // SAFETY: points into the message's buffer, which does not change during the callback; the
-        // result borrows `self`, which does not outlive it.
-        Some(String::from_utf8_lossy(unsafe { bytes(header.body) }))
+        while let Some(header) = unsafe { next.as_ref::<'static>() } {
+            // SAFETY: points into the message's buffer, which does not change during the callback.
+            if unsafe { bytes(header.name) }.eq_ignore_ascii_case(name.as_bytes()) {
+                // SAFETY: as above; the result borrows `self`, which does not outlive the callback.
+                return Some(String::from_utf8_lossy(unsafe { bytes(header.body) }));
+            }
+            next = header.next;
+        }
+        None
     }
 }

@@ -1,0 +1,103 @@
+//! One member under watch: its course, its probe under way, and when the next one is due.
+
+use std::sync::atomic::Ordering;
+
+use kamscale_shm::health::Answer;
+use kamscale_shm::layout::MemberRow;
+
+use super::events::Standing;
+use super::{Machine, Probing, Token, verdict};
+
+/// A new latency counts this part.
+const LATENCY_PART: i64 = 5;
+
+/// A member under watch.
+#[derive(Debug)]
+pub(super) struct Watched {
+    pub(super) id: u64,
+    pub(super) slot: u16,
+    pub(super) pool: usize,
+    pub(super) place: usize,
+    /// A disabled member is left alone.
+    pub(super) asked: bool,
+    pub(super) machine: Machine,
+    pub(super) due_ms: u64,
+    /// Number of the probe under way, and when it was sent.
+    pub(super) sent: Option<(u16, u64)>,
+    /// As events last had it, and who said so.
+    pub(super) standing: Option<(Standing, &'static str)>,
+}
+
+impl Watched {
+    pub(super) fn new(
+        id: u64,
+        slot: u16,
+        asked: bool,
+        machine: Machine,
+        due_ms: u64,
+        standing: Option<(Standing, &'static str)>,
+    ) -> Self {
+        Self {
+            id,
+            slot,
+            pool: 0,
+            place: 0,
+            asked,
+            machine,
+            due_ms,
+            sent: None,
+            standing,
+        }
+    }
+
+    pub(super) fn token(&self, number: u16) -> Token {
+        Token {
+            slot: self.slot,
+            number,
+            tag: u32::try_from(self.id >> 32).unwrap_or(0),
+        }
+    }
+
+    /// What an answer makes of the member, into its row.
+    pub(super) fn take(
+        &mut self,
+        row: &MemberRow,
+        probing: &Probing,
+        answer: &Answer,
+        (now_ms, random): (u64, u64),
+    ) {
+        row.end_probe();
+        let hurried = self.machine.is_in_a_hurry();
+        let verdict = verdict(answer, &probing.codes);
+        let changed = self.machine.step(verdict, probing.limits);
+        let (successes, misses) = self.machine.in_a_row();
+        row.successes.store(successes, Ordering::Relaxed);
+        row.misses.store(misses, Ordering::Relaxed);
+        row.last_code
+            .store(u32::from(answer.code), Ordering::Relaxed);
+        if answer.is_reply {
+            let old = row.latency_us.load(Ordering::Relaxed);
+            row.latency_us
+                .store(smoothed(old, answer.latency_us), Ordering::Relaxed);
+        }
+        if changed {
+            row.set_health(self.id, self.machine.health());
+        }
+        let wait_ms = match (hurried, self.machine.is_in_a_hurry()) {
+            (_, true) => probing.pace.next_ms(true, random),
+            // Those that came together part here.
+            (true, false) => probing.pace.first_ms(random),
+            (false, false) => probing.pace.next_ms(false, random),
+        };
+        self.due_ms = now_ms + wait_ms;
+    }
+}
+
+/// An exponentially weighted mean; the first one counts whole.
+fn smoothed(old: u32, new: u32) -> u32 {
+    if old == 0 {
+        return new.max(1);
+    }
+    let step = (i64::from(new) - i64::from(old)) / LATENCY_PART;
+    u32::try_from(i64::from(old) + step).map_or(u32::MAX, |mean| mean.max(1))
+}
