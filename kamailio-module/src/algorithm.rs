@@ -20,11 +20,13 @@ pub enum Algorithm {
     Hash = 6,
     /// By a key, which stays where it is while any of its calls lives.
     Sticky = 7,
+    /// As [`Self::Hash`], but past members that carry more than 1.25 times their share of the calls.
+    BoundedHash = 8,
 }
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::RoundRobin,
         Self::Random,
         Self::Weight,
@@ -33,9 +35,17 @@ impl Algorithm {
         Self::P2c,
         Self::Hash,
         Self::Sticky,
+        Self::BoundedHash,
     ];
     /// What `ks_select_dst(pool)` uses.
     pub const DEFAULT: Self = Self::RoundRobin;
+
+    /// Whether it chooses by a key.
+    #[must_use]
+    #[inline]
+    pub const fn has_key(self) -> bool {
+        matches!(self, Self::Hash | Self::BoundedHash | Self::Sticky)
+    }
 
     /// Its name in the script.
     #[must_use]
@@ -49,6 +59,7 @@ impl Algorithm {
             Self::P2c => "p2c",
             Self::Hash => "hash",
             Self::Sticky => "sticky",
+            Self::BoundedHash => "bounded_hash",
         }
     }
 

@@ -76,12 +76,12 @@ impl Reason {
 
 /// What keeps a member out whatever the algorithm; nothing if selection may use it.
 #[must_use]
-pub fn against(server: &Server, member: &Member<'_>) -> Vec<Reason> {
+pub fn against(server: &Server, pool: &Pool<'_>, member: &Member<'_>) -> Vec<Reason> {
     let mut reasons = Vec::new();
     if !member.is_active() {
         reasons.push(Reason::State(member.state()));
     }
-    if everybody(server).is(member) {
+    if everybody(server, pool).is(member) {
         return reasons;
     }
     let before = reasons.len();
@@ -110,10 +110,10 @@ pub fn against(server: &Server, member: &Member<'_>) -> Vec<Reason> {
 }
 
 /// Why a member that could be used is not the one. `None` where chance or turn decides.
-fn behind(server: &Server, by: By, member: &Member<'_>) -> Option<Reason> {
+fn behind(server: &Server, pool: &Pool<'_>, by: By, member: &Member<'_>) -> Option<Reason> {
     let row = server.observed.member(member.slot());
     let calls = row.map_or(0, |row| row.calls_of(member.id()));
-    let usable = everybody(server);
+    let usable = everybody(server, pool);
     match by {
         By::Live => Some(Reason::LiveElsewhere),
         By::Room if !usable.has_room(member) => Some(Reason::Full(calls, member.capacity())),
@@ -143,9 +143,9 @@ enum By {
 impl By {
     fn of(server: &Server, pool: &Pool<'_>, algorithm: Algorithm, key: u64) -> Self {
         match algorithm {
-            Algorithm::Hash => Self::Key,
+            Algorithm::Hash | Algorithm::BoundedHash => Self::Key,
             Algorithm::Sticky => {
-                let (usable, mut places) = (everybody(server), Places::new());
+                let (usable, mut places) = (everybody(server, pool), Places::new());
                 match selection::sticky(pool, key, &usable, &mut places).is_live() {
                     true => Self::Live,
                     false => Self::Room,
@@ -172,11 +172,8 @@ impl By {
     }
 }
 
-const fn everybody(server: &Server) -> Usable<'_> {
-    Usable {
-        observed: &server.observed,
-        tried: &[],
-    }
+fn everybody<'s>(server: &'s Server, pool: &Pool<'_>) -> Usable<'s> {
+    Usable::new(server, pool.slot(), &[])
 }
 
 /// The member that a request with this key gets, then those that `ks_next_dst()` would go on to.
@@ -185,10 +182,7 @@ fn order<'a>(server: &Server, pool: &Pool<'a>, algorithm: Algorithm, key: u64) -
     let mut tried = Vec::new();
     let mut found: Vec<Member<'a>> = Vec::new();
     while found.len() < PLACES {
-        let usable = Usable {
-            observed: &server.observed,
-            tried: &tried,
-        };
+        let usable = Usable::new(server, pool.slot(), &tried);
         let Some(next) = selection::select(pool, algorithm, key, &usable, &mut cursors) else {
             break;
         };
@@ -224,10 +218,10 @@ pub fn explain(server: &Server, worker: &mut Worker, args: &mut Args<'_>) -> Res
     };
     let one = |member: &Member<'_>| {
         let place = order.iter().position(|m| m.id() == member.id());
-        let mut reasons = against(server, member);
+        let mut reasons = against(server, &pool, member);
         let takes = reasons.is_empty();
         if takes && place != Some(0) {
-            reasons.extend(behind(server, by, member));
+            reasons.extend(behind(server, &pool, by, member));
         }
         let reasons = reasons.into_iter().map(|r| Value::Struct(r.fields()));
         Value::Struct(vec![

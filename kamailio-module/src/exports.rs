@@ -20,6 +20,7 @@ use kamscale_shm::limits::MAX_PROCESSES;
 
 use crate::calls;
 use crate::server::{Server, now};
+use crate::sums;
 use crate::worker::{self, Worker};
 use demand::{Admit, Count};
 use functions::{
@@ -143,6 +144,7 @@ fn note_panics(count: u64) {
 fn every_second() {
     let Some(server) = SERVER.get() else { return };
     server.observed.beat(now());
+    with(sums::refresh);
     let found = DESIRED.with(|seen| {
         *seen = server.observed.look_for_desired(*seen);
         *seen
@@ -283,6 +285,7 @@ kamailio::module! {
         kamailio::parameter::text(c"event_callback", parameters::probing::event_callback),
         kamailio::parameter::text(c"emergency", parameters::emergency),
         kamailio::parameter::int(c"retry_after_s", &parameters::RETRY_AFTER_S),
+        kamailio::parameter::int(c"panic_threshold", &parameters::PANIC_THRESHOLD),
     ];
     commands: [
         kamailio::rpc::command::<remote::Status>(),

@@ -19,6 +19,7 @@ pub mod routing;
 pub mod selection;
 pub mod server;
 pub mod sticky;
+pub mod sums;
 pub mod tracking;
 pub mod worker;
 

@@ -140,10 +140,7 @@ pub fn pools(server: &Server, worker: &mut Worker, args: &mut Args<'_>) -> Resul
     let part = page(args, worker.table().pool_count(), "kamscale.pools")?;
     let one = |pool: Pool<'_>| {
         let (selected, refused) = server.observed.selections(pool.slot());
-        let usable = Usable {
-            observed: &server.observed,
-            tried: &[],
-        };
+        let usable = Usable::new(server, pool.slot(), &[]);
         let takes = pool
             .members()
             .filter(|m| m.is_active() && usable.is(m))
@@ -158,6 +155,7 @@ pub fn pools(server: &Server, worker: &mut Worker, args: &mut Args<'_>) -> Resul
             (c"selected", int(selected)),
             (c"refused", int(refused)),
             (c"hash_bits", int(pool.hash_bits())),
+            (c"panic", word(if usable.is_panic() { "yes" } else { "no" })),
         ])
     };
     let pools = part.filter_map(|i| worker.table().pool(i));
@@ -185,7 +183,9 @@ pub fn members(server: &Server, worker: &mut Worker, args: &mut Args<'_>) -> Res
     let pool = find_pool(worker, &name)?;
     let part = page(args, pool.len(), &format!("kamscale.members {name}"))?;
     let members = part.filter_map(|i| pool.member(i));
-    Ok(Value::List(members.map(|m| member(server, &m)).collect()))
+    Ok(Value::List(
+        members.map(|m| member(server, &pool, &m)).collect(),
+    ))
 }
 
 pub(crate) fn find_pool<'a>(worker: &'a Worker, name: &str) -> Result<Pool<'a>, Fault> {
@@ -199,11 +199,8 @@ pub(crate) fn find_pool<'a>(worker: &'a Worker, name: &str) -> Result<Pool<'a>, 
     })
 }
 
-fn member(server: &Server, member: &Member<'_>) -> Value {
-    let usable = Usable {
-        observed: &server.observed,
-        tried: &[],
-    };
+fn member(server: &Server, pool: &Pool<'_>, member: &Member<'_>) -> Value {
+    let usable = Usable::new(server, pool.slot(), &[]);
     let row = server.observed.member(member.slot());
     let (calls, failures, by_operator) = row.map_or((0, 0, None), |row| {
         let failures = if row.is_of(member.id()) {
@@ -274,5 +271,5 @@ pub fn set_state(
         // Back in use means that what passive detection held against it is over, too.
         row.mark_up(found.id());
     }
-    Ok(member(server, &found))
+    Ok(member(server, &pool, &found))
 }

@@ -66,7 +66,7 @@ pub fn select<M: Message>(
 ) -> i32 {
     worker.refresh(server);
     let key = match choice.algorithm {
-        Algorithm::Hash | Algorithm::Sticky => match choice.key {
+        Algorithm::Hash | Algorithm::BoundedHash | Algorithm::Sticky => match choice.key {
             Some(key) => xxh3(key),
             None => msg.call_id().map_or(0, xxh3),
         },
@@ -79,10 +79,7 @@ pub fn select<M: Message>(
     let Some((pool, cursors)) = worker.pool(choice.pool) else {
         return no_pool(worker, choice.pool);
     };
-    let usable = Usable {
-        observed: &server.observed,
-        tried: &[],
-    };
+    let usable = Usable::new(server, pool.slot(), &[]);
     let Some(picked) = selection::select(&pool, choice.algorithm, key, &usable, cursors) else {
         return no_member(&pool, row);
     };
@@ -113,10 +110,7 @@ fn select_by_key<M: Message>(
         let Some((pool, cursors)) = worker.pool(choice.pool) else {
             return no_pool(worker, choice.pool);
         };
-        let usable = Usable {
-            observed: &server.observed,
-            tried: &[],
-        };
+        let usable = Usable::new(server, pool.slot(), &[]);
         let mut sticky = sticky(&pool, key, &usable, &mut cursors.places);
         sticky.is_newest = is_newest;
         let mut member = sticky.look();
@@ -171,10 +165,7 @@ pub fn next<M: Message>(server: &Server, worker: &mut Worker, msg: &mut M, targe
     let Some((pool, cursors)) = worker.pool_by_hash(memory.pool) else {
         return code::NO_POOL;
     };
-    let usable = Usable {
-        observed: &server.observed,
-        tried: memory.tried(),
-    };
+    let usable = Usable::new(server, pool.slot(), memory.tried());
     let algorithm = memory.algorithm;
     let is_call = msg.method() == Method::Invite;
     let held = (is_call && algorithm == Algorithm::Sticky)
@@ -327,10 +318,7 @@ pub fn is_active(
     let Some((pool, _)) = worker.pool(name) else {
         return no_pool(worker, name);
     };
-    let usable = Usable {
-        observed: &server.observed,
-        tried: &[],
-    };
+    let usable = Usable::new(server, pool.slot(), &[]);
     let mut active = (0..pool.active_len()).filter_map(|i| pool.active(i));
     answer(active.any(|m| uri.is_none_or(|u| u == m.uri()) && usable.is(&m)))
 }

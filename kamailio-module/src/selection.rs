@@ -1,12 +1,14 @@
 //! Which member: one function per algorithm, over a table and the counts. Changes nothing but the
 //! caller's own cursors.
 
+use kamscale_shm::layout::PoolRow;
 use kamscale_shm::limits::MAX_POOLS;
 use kamscale_shm::{DesiredState, Member, Observed, Pool};
 
 use crate::algorithm::Algorithm;
-use crate::server::now;
+use crate::server::{Server, now};
 use crate::sticky::{Places, Sticky};
+use crate::sums::{is_below_bound, is_panic};
 
 /// Random draws before a search from a random place: enough unless most of a pool is unusable.
 const DRAWS: u32 = 4;
@@ -82,14 +84,54 @@ pub struct Usable<'a> {
     pub observed: &'a Observed,
     /// Slots that this request was sent to.
     pub tried: &'a [u16],
+    /// What is summed over the pool.
+    sums: Option<&'a PoolRow>,
+    /// So many of the pool look down that answers to probes are not believed.
+    is_panic: bool,
+}
+
+impl<'a> Usable<'a> {
+    /// For a request to the pool of this slot that was sent to these members before.
+    #[inline]
+    #[must_use]
+    pub fn new(server: &'a Server, pool: usize, tried: &'a [u16]) -> Self {
+        let sums = server.observed.pool(pool);
+        let threshold = server.settings.panic_threshold;
+        let is_probing = server.observed.is_probing();
+        Self {
+            observed: &server.observed,
+            tried,
+            sums,
+            is_panic: is_probing && sums.is_some_and(|row| is_panic(row, threshold)),
+        }
+    }
 }
 
 impl Usable<'_> {
+    /// Whether so many members look down that their answers to probes are not believed.
+    #[must_use]
+    pub const fn is_panic(&self) -> bool {
+        self.is_panic
+    }
+
     /// Whether the member may get this request.
     #[inline]
     #[must_use]
     pub fn is(&self, member: &Member<'_>) -> bool {
-        self.observed.is_usable(member.slot(), member.id(), now) && !self.was_tried(member)
+        let (slot, id) = (member.slot(), member.id());
+        let is_usable = match self.is_panic {
+            false => self.observed.is_usable(slot, id, now),
+            true => self.observed.is_usable_unprobed(slot, id, now),
+        };
+        is_usable && !self.was_tried(member)
+    }
+
+    /// Whether a new key may go to the member: it carries no more than 1.25 times its share.
+    #[inline]
+    fn is_below_bound(&self, member: &Member<'_>) -> bool {
+        let (calls, _) = self.load(member);
+        self.sums
+            .is_none_or(|row| is_below_bound(row, member.live(), calls))
     }
 
     /// Whether this request was sent to the member before.
@@ -178,6 +220,7 @@ pub fn select<'a>(
             least_calls(pool, turn, usable)
         }
         Algorithm::P2c => two_choices(pool, usable, cursors),
+        Algorithm::BoundedHash => bounded_hash(pool, key, usable),
         Algorithm::Hash => match pool.owner(key, |m| usable.is(m)) {
             Some(member) => Some(member),
             // Nobody with a weight takes it: any active member is better than none.
@@ -202,6 +245,15 @@ pub fn sticky<'p, 'a>(
         is_newest: true,
         missed: false,
     }
+}
+
+/// The key's owner of those that are not too full; if all are, its owner by `hash`.
+#[inline(never)]
+fn bounded_hash<'a>(pool: &Pool<'a>, key: u64, usable: &Usable<'_>) -> Option<Member<'a>> {
+    let takes = |m: &Member<'a>| usable.is(m) && usable.is_below_bound(m);
+    let owner = pool.owner(key, takes);
+    let owner = owner.or_else(|| pool.owner(key, |m| usable.is(m)));
+    owner.or_else(|| search_from(pool, 0, usable))
 }
 
 /// The first usable one from a position on, round once.

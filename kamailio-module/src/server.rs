@@ -28,6 +28,8 @@ pub struct Settings {
     pub mark_down_window_s: u32,
     /// How members are probed; `None`: not at all.
     pub probing: Option<Probing>,
+    /// If more than this share of a pool, in percent, looks down, answers to probes are not believed.
+    pub panic_threshold: u32,
     /// Numbers and services whose calls `ks_admit()` never refuses.
     pub emergency: Vec<String>,
     /// Least seconds of `$ks_retry_after`; at most it is three times that.
@@ -43,6 +45,7 @@ impl Default for Settings {
             pools_file: None,
             failover: true,
             mark_down_s: 30,
+            panic_threshold: 50,
             mark_down_failures: 1,
             mark_down_window_s: 30,
             probing: None,

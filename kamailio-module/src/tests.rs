@@ -12,6 +12,8 @@ mod routing;
 mod selection;
 #[cfg(test)]
 mod sticky;
+#[cfg(test)]
+mod sums;
 
 use std::sync::{Mutex, OnceLock};
 

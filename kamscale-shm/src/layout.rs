@@ -140,6 +140,22 @@ pub struct ObservedFile {
     pub keys_refused: Line<AtomicU64>,
     /// Which member holds which sticky key.
     pub keys: [KeyGroup; KEY_GROUPS],
+    /// What is summed over each pool, by slot.
+    pub pools: [PoolRow; MAX_POOLS],
+}
+
+/// What the timer process sums over one pool, once a second.
+#[derive(Debug)]
+#[repr(C, align(32))]
+pub struct PoolRow {
+    /// Calls on its active members.
+    pub calls: AtomicU64,
+    /// The weights of its active members together.
+    pub weight: AtomicU64,
+    /// How many members are active.
+    pub active: AtomicU32,
+    /// How many of them do not answer probes.
+    pub down: AtomicU32,
 }
 
 /// What concerns all of Kamailio; written before the fork and by its timer process.

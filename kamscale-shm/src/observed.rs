@@ -9,7 +9,8 @@ use crate::clock;
 use crate::files::{self, Layout, ShmError};
 use crate::keys::Keys;
 use crate::layout::{
-    DesiredFile, Header, Line, MemberRow, OBSERVED_MAGIC, ObservedFile, ProcessRow, ServerRow,
+    DesiredFile, Header, Line, MemberRow, OBSERVED_MAGIC, ObservedFile, PoolRow, ProcessRow,
+    ServerRow,
 };
 use crate::limits::{MAX_FEATURES, MAX_MEMBERS, MAX_PROCESSES};
 use crate::mapping::Mapped;
@@ -123,6 +124,20 @@ impl Observed {
     pub fn is_usable(&self, slot: usize, id: u64, now_s: impl FnOnce() -> u64) -> bool {
         self.member(slot)
             .is_none_or(|row| row.is_usable(id, self.probing, now_s))
+    }
+
+    /// The same for a pool in which answers to probes are not believed.
+    #[must_use]
+    pub fn is_usable_unprobed(&self, slot: usize, id: u64, now_s: impl FnOnce() -> u64) -> bool {
+        self.member(slot)
+            .is_none_or(|row| row.is_usable(id, false, now_s))
+    }
+
+    /// What is summed over a pool.
+    #[must_use]
+    #[inline]
+    pub fn pool(&self, slot: usize) -> Option<&PoolRow> {
+        self.file.get().pools.get(slot)
     }
 
     /// Whether nothing known here takes from the member what it has ([`MemberRow::keeps`]).

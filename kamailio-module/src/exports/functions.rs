@@ -109,12 +109,10 @@ fn select_computed(msg: &mut SipMessage<'_>, args: &[Arg<'_>], target: Target) -
         return code::BAD_PARAMETER;
     };
     let key = match args.get(2) {
-        Some(arg) if matches!(algorithm, Algorithm::Hash | Algorithm::Sticky) => {
-            match arg.text(msg) {
-                Some(text) => Some(text),
-                None => return code::BAD_PARAMETER,
-            }
-        }
+        Some(arg) if algorithm.has_key() => match arg.text(msg) {
+            Some(text) => Some(text),
+            None => return code::BAD_PARAMETER,
+        },
         _ => None,
     };
     let choice = Choice {

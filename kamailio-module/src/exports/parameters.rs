@@ -22,6 +22,9 @@ pub(super) static MARK_DOWN_FAILURES: AtomicI32 = AtomicI32::new(1);
 /// `mark_down_window_s`: the time within which they count.
 pub(super) static MARK_DOWN_WINDOW_S: AtomicI32 = AtomicI32::new(30);
 
+/// `panic_threshold`: the share of a pool that may look down, in percent.
+pub(super) static PANIC_THRESHOLD: AtomicI32 = AtomicI32::new(50);
+
 /// What was set.
 pub(super) fn settings() -> Settings {
     let mut settings = SETTINGS.with(|s| s.clone());
@@ -30,6 +33,7 @@ pub(super) fn settings() -> Settings {
     settings.mark_down_failures = at_least_1(&MARK_DOWN_FAILURES);
     settings.mark_down_window_s = at_least_1(&MARK_DOWN_WINDOW_S);
     settings.probing = probing::probing();
+    settings.panic_threshold = u32::try_from(PANIC_THRESHOLD.load(Ordering::Relaxed)).unwrap_or(0);
     settings.retry_after_s = u32::try_from(RETRY_AFTER_S.load(Ordering::Relaxed)).unwrap_or(0);
     settings
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64};
 use kamscale_shm::keys::{KeyEntry, KeyGroup};
 use kamscale_shm::layout::{
     AdmissionRow, DesiredFile, Header, HistorySlot, Line, MemberRow, NameRow, ObservedFile,
-    PoolCounts, ProcessRow, ServerRow, TableSlot,
+    PoolCounts, PoolRow, ProcessRow, ServerRow, TableSlot,
 };
 use kamscale_shm::limits::{
     HISTORY_SLOTS, HISTORY_WORDS, KEY_GROUPS, KEYS_PER_GROUP, MAX_FEATURES, MAX_MEMBERS, MAX_POOLS,
@@ -94,6 +94,7 @@ pub(crate) fn observed_structures() -> Vec<Structure> {
             keys_refused: Line<AtomicU64> = "Times that no room was left for a sticky key.",
             keys: [KeyGroup; KEY_GROUPS] = "Which member holds which sticky key. A key is in one \
                 of two groups.",
+            pools: [PoolRow; MAX_POOLS] = "What is summed over each pool, by its slot.",
         ),
         structure!(
             ServerRow,
@@ -112,6 +113,14 @@ pub(crate) fn observed_structures() -> Vec<Structure> {
         ),
         member_row(),
         process_row(),
+        structure!(
+            PoolRow,
+            "What is summed over one pool, once a second. Written by the timer process alone.",
+            calls: AtomicU64 = "Calls on its active members.",
+            weight: AtomicU64 = "The weights of its active members together.",
+            active: AtomicU32 = "How many members are active.",
+            down: AtomicU32 = "How many of them do not answer probes.",
+        ),
         structure!(
             PoolCounts,
             "What one process selected from one pool.",
