@@ -22,7 +22,8 @@ request_route {
     record_route();
     $var(how) = "round_robin";
     if ($rU == "first") $var(how) = "serial";
-    if (!ks_select_dst("conference", "$var(how)")) { send_reply("503", "No Member"); exit; }
+    if ($rU =~ "^room") $var(how) = "sticky";
+    if (!ks_select_dst("conference", "$var(how)", "$rU")) { send_reply("503", "No Member"); exit; }
     if ($rU == "mark") ks_mark_dst("down");
     t_relay();
 }
@@ -161,6 +162,48 @@ fn a_member_that_stops_gracefully_keeps_its_calls_and_gets_no_new_one() {
     assert_eq!(open.bye(), 200, "BYE of a call that was there");
     assert_eq!((all[0].counts().byes, all[0].counts().calls), (1, 0));
     await_calls(&kamailio, "conference", "m0", 0, 1);
+}
+
+#[test]
+fn a_live_room_stays_at_a_member_that_drains_and_leaves_one_that_is_down() {
+    let run = RunDir::new("health");
+    let all = members(&run);
+    let _publisher = publisher(&run, table(&all[..2]));
+    let kamailio = Kamailio::with_text(&run, &config(PROBING, ROUTES)).start();
+    let client = SipClient::new(&run);
+    let mut first = client.invite(kamailio.sip(), "room-1");
+    first.answered();
+    let at = usize::from(all[1].counts().calls == 1);
+    let (name, here, there) = (NAMES[at], &all[at], &all[1 - at]);
+    await_health(&kamailio, NAMES[1 - at], "up");
+    here.answer_options(Answer::Status(503));
+    await_health(&kamailio, name, "draining");
+    let mut second = client.invite(kamailio.sip(), "room-1");
+    second.answered();
+    assert_eq!(here.counts().calls, 2, "the room was torn apart");
+    // New rooms, of which some would be there.
+    for room in 2..8 {
+        let mut call = client.invite(kamailio.sip(), &format!("room-{room}"));
+        call.answered();
+        assert_eq!(call.bye(), 200);
+    }
+    assert_eq!(
+        there.counts().invites,
+        6,
+        "a new room at a member that drains"
+    );
+    here.answer_options(Answer::Silence);
+    await_health(&kamailio, name, "down");
+    let mut third = client.invite(kamailio.sip(), "room-1");
+    third.answered();
+    assert_eq!(
+        (here.counts().calls, there.counts().calls),
+        (2, 1),
+        "a call to the dead"
+    );
+    for call in [&first, &second, &third] {
+        assert_eq!(call.bye(), 200);
+    }
 }
 
 #[test]
