@@ -4,7 +4,8 @@
 use kamscale_tests::{Answer, Kamailio, Member, PATIENCE, RunDir, SipClient, wait_until};
 
 use crate::support::{
-    SILENCE, await_calls, config, lines, member, pool, publish, publisher, refusal, shown,
+    SILENCE, answer, await_calls, config, lines, member, pool, publish, publisher, refusal,
+    request_at, shown, uri_of,
 };
 
 pub(crate) const PROBING: &str = r#"
@@ -259,6 +260,33 @@ modparam("kamscale", "mark_down_window_s", 60)
     );
     let status = client.invite(kamailio.sip(), "conf-1").final_status();
     assert_eq!(status, 503);
+}
+
+#[test]
+fn a_probe_is_what_was_configured_and_only_the_named_answers_are_good() {
+    let run = RunDir::new("health");
+    let phone = SipClient::new(&run);
+    let by_hand = vec![member("m0", uri_of(&phone))];
+    let _publisher = publisher(&run, vec![pool("conference", by_hand)]);
+    let parameters = format!(
+        "{PROBING}modparam(\"kamscale\", \"probe_method\", \"INFO\")\n\
+         modparam(\"kamscale\", \"probe_codes\", \"480-488\")\n"
+    );
+    let kamailio = Kamailio::with_text(&run, &config(&parameters, ROUTES)).start();
+    let status = &kamailio.rpc(&["kamscale.status"])[0];
+    assert_eq!(status["probing"], "INFO every 1 s");
+    let first = request_at(&phone, "INFO");
+    assert_eq!(first.uri_of("From"), Some("sip:prober@example.org"));
+    assert_eq!(first.uri_of("To"), Some(uri_of(&phone).as_str()));
+    answer(&phone, kamailio.sip(), &first, 486);
+    for (code, health) in [(486, "up"), (200, "down"), (488, "up"), (408, "down")] {
+        wait_until(&format!("{code} makes it {health}"), PATIENCE, || {
+            while let Some(probe) = phone.receive(SILENCE) {
+                answer(&phone, kamailio.sip(), &probe, code);
+            }
+            shown(&kamailio, "conference", "m0")["health"] == health
+        });
+    }
 }
 
 #[test]
