@@ -39,13 +39,29 @@ impl<'a> Groups<'a> {
         self.0.get(self.of(key)?[0])
     }
 
-    /// Where a key's entry may be.
-    pub(crate) fn candidates(self, key: u64) -> impl Iterator<Item = (usize, &'a KeyEntry)> {
-        let groups = self.of(key).into_iter().flatten();
-        groups.flat_map(move |group| self.group(group))
+    /// Asks `look` about every entry that may be a key's, by number, until it has an answer. No entry
+    /// is passed over that was published before the caller acquired its home's `published`.
+    #[inline]
+    pub(crate) fn search<R>(
+        self,
+        key: u64,
+        mut look: impl FnMut(usize, &'a KeyEntry) -> Option<R>,
+    ) -> Option<R> {
+        for group in self.of(key)? {
+            for (place, entry) in self.0.get(group)?.entries.iter().enumerate() {
+                if entry.key.load(Ordering::Relaxed) != key {
+                    continue;
+                }
+                let found = look(group * KEYS_PER_GROUP + place, entry);
+                if found.is_some() {
+                    return found;
+                }
+            }
+        }
+        None
     }
 
-    /// The same, those to be used first for a new key first.
+    /// Where a key's entry may be, those to be used first for a new key first.
     pub(crate) fn by_room(self, key: u64) -> impl Iterator<Item = (usize, &'a KeyEntry)> {
         let order = self.of(key).map(|[home, second]| {
             let at_home = self.free(home);
