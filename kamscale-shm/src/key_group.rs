@@ -5,9 +5,9 @@ use crate::key_word::State;
 use crate::limits::KEYS_PER_GROUP;
 use crate::sync::{AtomicU64, Ordering};
 
-/// Free entries of its home below which a key goes to its second group, if that has more: so nearly
-/// all keys are found in the first look, and none is refused before the table is nearly full.
-const SPARE: usize = 2;
+/// Free entries of its home below which a key goes to its second group, if that has more. With 2 most
+/// keys are at home and the first is refused at half of the room, with 7 at 72 %, with 5 at 67 %.
+const SPARE: usize = 5;
 
 /// One group: two cache lines, which are fetched together.
 #[derive(Debug)]
