@@ -11,7 +11,7 @@
 //! and publishes it by swapping `published` from what it has read to the entry. If that fails, some
 //! other key of that home (or this one) was published meanwhile, and it looks again. A published
 //! entry is live as soon as anybody looks at the word: who comes by marks it so
-//! ([`Keys::settle`]); so nobody waits for anybody who was interrupted. Dead processes leave nothing
+//! (`Keys::settle`); so nobody waits for anybody who was interrupted. Dead processes leave nothing
 //! behind, as all of Kamailio ends with any of its processes.
 //!
 //! `tests/loom_keys.rs` runs this file under the model checker.
