@@ -239,6 +239,38 @@ fn probes_that_nobody_answers_are_bounded_and_everybody_gets_a_turn() {
 }
 
 #[test]
+fn an_answer_that_comes_too_late_is_none() {
+    let mut ward = Ward::new(&[member("a")], Some(probing(1000)));
+    let next = |ward: &mut Ward| loop {
+        if let Some(probe) = ward.turn().pop() {
+            return probe.token.to_word();
+        }
+    };
+    let row = ward.server.observed.member(0).unwrap();
+    let late = || Answer::reply(200).with("X-FS-Calls", "9");
+    let misses = || row.misses.load(std::sync::atomic::Ordering::Relaxed);
+    let first = next(&mut ward);
+    while misses() == 0 {
+        ward.turn();
+    }
+    answered(ward.server, first, &mut late());
+    assert_eq!(row.report().calls, None, "noted though nobody awaits it");
+    let second = next(&mut ward);
+    answered(ward.server, first, &mut late());
+    assert_eq!(
+        row.report().calls,
+        None,
+        "taken for the answer to the next probe"
+    );
+    ward.turn();
+    assert_eq!((misses(), ward.health("a")), (1, Some(Health::Trusted)));
+    answered(ward.server, second, &mut late());
+    ward.turn();
+    assert_eq!((misses(), ward.health("a")), (0, Some(Health::Up)));
+    assert_eq!(row.report().calls, Some(9));
+}
+
+#[test]
 fn a_probe_that_cannot_be_sent_is_a_miss() {
     let mut ward = Ward::new(&[member("a")], Some(probing(1000)));
     for _ in 0..80 {
