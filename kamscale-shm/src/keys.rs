@@ -11,7 +11,7 @@
 //! and publishes it by swapping `published` from what it has read to the entry. If that fails, some
 //! other key of that home (or this one) was published meanwhile, and it looks again. A published
 //! entry is live as soon as anybody looks at the word: who comes by marks it so
-//! ([`Keys::settle`]); so nobody waits for anybody who was interrupted. Dead processes leave nothing
+//! (`Keys::settle`); so nobody waits for anybody who was interrupted. Dead processes leave nothing
 //! behind, as all of Kamailio ends with any of its processes.
 //!
 //! `tests/loom_keys.rs` runs this file under the model checker.
@@ -83,17 +83,19 @@ impl<'a> Keys<'a> {
     pub fn find(&self, key: u64) -> Option<Holder> {
         loop {
             let last = self.settle(key)?;
-            for (_, entry) in self.groups.candidates(key) {
+            let found = self.groups.search(key, |_, entry| {
                 let state = State(entry.state.load(Ordering::Acquire));
                 // Partner: the Release store in `claim`: who reads the next owner's key sees below
                 // that the entry is not this one's any more.
                 if !state.is_live() || entry.key.load(Ordering::Acquire) != key {
-                    continue;
+                    return None;
                 }
                 let again = State(entry.state.load(Ordering::Acquire));
-                if again.is_live() && again.claim() == state.claim() {
-                    return Some(again.holder());
-                }
+                let is_same = again.is_live() && again.claim() == state.claim();
+                is_same.then(|| again.holder())
+            });
+            if found.is_some() {
+                return found;
             }
             // Nothing else of this home was opened meanwhile, so it was not passed over.
             if self.groups.home(key)?.published.load(Ordering::Acquire) == last.0 {
@@ -207,7 +209,7 @@ impl<'a> Keys<'a> {
 
     /// Counts a call on a key that is live.
     fn take_live(&self, key: u64) -> Option<Taken> {
-        for (number, entry) in self.groups.candidates(key) {
+        self.groups.search(key, |number, entry| {
             // Partner: the swap to live in `settle`: the key is there.
             let mut state = State(entry.state.load(Ordering::Acquire));
             while state.is_live() && entry.key.load(Ordering::Acquire) == key {
@@ -222,8 +224,8 @@ impl<'a> Keys<'a> {
                     Err(now) => state = State(now),
                 }
             }
-        }
-        None
+            None
+        })
     }
 
     /// Claims a free entry among the candidates, at home unless that is nearly full.

@@ -124,7 +124,9 @@ impl MemberRow {
 
     /// Says what probing found. For the process that probes.
     pub fn set_health(&self, id: u64, health: Health) {
-        self.hold();
+        if !health.takes() {
+            self.hold();
+        }
         // Partner: the load in `health_of`.
         self.health_word
             .store(word(id, health as u8), Ordering::Release);

@@ -163,6 +163,19 @@ fn a_hundred_thousand_keys_go_in_and_out_again_and_again() {
 }
 
 #[test]
+fn no_key_is_refused_while_the_table_is_two_thirds_full() {
+    let groups = groups(KEY_GROUPS);
+    let keys = Keys::new(&groups);
+    let mut taken = 0..;
+    let _ = taken.find(|key| {
+        let at = keys.take(mix(*key), || Some(holder(1)));
+        at == Taken::Full
+    });
+    let before = taken.start - 1;
+    assert!(before > 150_000, "refused at {before} keys");
+}
+
+#[test]
 fn a_full_table_refuses_new_keys_keeps_the_live_ones_and_has_room_again() {
     let groups = groups(8);
     let keys = Keys::new(&groups);

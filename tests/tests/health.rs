@@ -4,7 +4,8 @@
 use kamscale_tests::{Answer, Kamailio, Member, PATIENCE, RunDir, SipClient, wait_until};
 
 use crate::support::{
-    SILENCE, await_calls, config, lines, member, pool, publish, publisher, refusal, shown,
+    SILENCE, answer, await_calls, config, lines, member, pool, publish, publisher, refusal,
+    request_at, shown, uri_of,
 };
 
 pub(crate) const PROBING: &str = r#"
@@ -22,7 +23,8 @@ request_route {
     record_route();
     $var(how) = "round_robin";
     if ($rU == "first") $var(how) = "serial";
-    if (!ks_select_dst("conference", "$var(how)")) { send_reply("503", "No Member"); exit; }
+    if ($rU =~ "^room") $var(how) = "sticky";
+    if (!ks_select_dst("conference", "$var(how)", "$rU")) { send_reply("503", "No Member"); exit; }
     if ($rU == "mark") ks_mark_dst("down");
     t_relay();
 }
@@ -164,6 +166,48 @@ fn a_member_that_stops_gracefully_keeps_its_calls_and_gets_no_new_one() {
 }
 
 #[test]
+fn a_live_room_stays_at_a_member_that_drains_and_leaves_one_that_is_down() {
+    let run = RunDir::new("health");
+    let all = members(&run);
+    let _publisher = publisher(&run, table(&all[..2]));
+    let kamailio = Kamailio::with_text(&run, &config(PROBING, ROUTES)).start();
+    let client = SipClient::new(&run);
+    let mut first = client.invite(kamailio.sip(), "room-1");
+    first.answered();
+    let at = usize::from(all[1].counts().calls == 1);
+    let (name, here, there) = (NAMES[at], &all[at], &all[1 - at]);
+    await_health(&kamailio, NAMES[1 - at], "up");
+    here.answer_options(Answer::Status(503));
+    await_health(&kamailio, name, "draining");
+    let mut second = client.invite(kamailio.sip(), "room-1");
+    second.answered();
+    assert_eq!(here.counts().calls, 2, "the room was torn apart");
+    // New rooms, of which some would be there.
+    for room in 2..8 {
+        let mut call = client.invite(kamailio.sip(), &format!("room-{room}"));
+        call.answered();
+        assert_eq!(call.bye(), 200);
+    }
+    assert_eq!(
+        there.counts().invites,
+        6,
+        "a new room at a member that drains"
+    );
+    here.answer_options(Answer::Silence);
+    await_health(&kamailio, name, "down");
+    let mut third = client.invite(kamailio.sip(), "room-1");
+    third.answered();
+    assert_eq!(
+        (here.counts().calls, there.counts().calls),
+        (2, 1),
+        "a call to the dead"
+    );
+    for call in [&first, &second, &third] {
+        assert_eq!(call.bye(), 200);
+    }
+}
+
+#[test]
 fn what_a_member_reports_of_itself_is_shown_and_honoured() {
     let run = RunDir::new("health");
     let all = members(&run);
@@ -216,6 +260,33 @@ modparam("kamscale", "mark_down_window_s", 60)
     );
     let status = client.invite(kamailio.sip(), "conf-1").final_status();
     assert_eq!(status, 503);
+}
+
+#[test]
+fn a_probe_is_what_was_configured_and_only_the_named_answers_are_good() {
+    let run = RunDir::new("health");
+    let phone = SipClient::new(&run);
+    let by_hand = vec![member("m0", uri_of(&phone))];
+    let _publisher = publisher(&run, vec![pool("conference", by_hand)]);
+    let parameters = format!(
+        "{PROBING}modparam(\"kamscale\", \"probe_method\", \"INFO\")\n\
+         modparam(\"kamscale\", \"probe_codes\", \"480-488\")\n"
+    );
+    let kamailio = Kamailio::with_text(&run, &config(&parameters, ROUTES)).start();
+    let status = &kamailio.rpc(&["kamscale.status"])[0];
+    assert_eq!(status["probing"], "INFO every 1 s");
+    let first = request_at(&phone, "INFO");
+    assert_eq!(first.uri_of("From"), Some("sip:prober@example.org"));
+    assert_eq!(first.uri_of("To"), Some(uri_of(&phone).as_str()));
+    answer(&phone, kamailio.sip(), &first, 486);
+    for (code, health) in [(486, "up"), (200, "down"), (488, "up"), (408, "down")] {
+        wait_until(&format!("{code} makes it {health}"), PATIENCE, || {
+            while let Some(probe) = phone.receive(SILENCE) {
+                answer(&phone, kamailio.sip(), &probe, code);
+            }
+            shown(&kamailio, "conference", "m0")["health"] == health
+        });
+    }
 }
 
 #[test]

@@ -45,6 +45,8 @@ mod large_answers;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod migration_doc;
+#[cfg(test)]
 mod minimal;
 #[cfg(test)]
 mod module_doc;

@@ -3,10 +3,10 @@
 //! nothing of the process may be held while that is done.
 
 use kamscale_shm::health::Answer;
-use kamscale_shm::{ById, DesiredState, Health, Member, Table};
+use kamscale_shm::{ById, Health, Member, Table, xxh3};
 
 use super::events::{Event, Kind, Standing, standing};
-use super::watched::Watched;
+use super::watched::{Watched, is_asked};
 use super::{Machine, Probing, Token};
 use crate::server::Server;
 
@@ -91,6 +91,14 @@ impl Watch {
 
     /// Takes the members of another table; those that stay go on as they were.
     fn adopt(&mut self, server: &Server, table: &Table, now_ms: u64, health: Health) {
+        let begin = |known: Option<&Watched>| match known {
+            // Its old answers say nothing about its new address.
+            Some(known) if known.asked => (Health::Trusted, known.standing),
+            // One that was disabled was not asked: who knows what it is now.
+            Some(known) => (Health::New, known.standing),
+            None if health == Health::Trusted => (health, None),
+            None => (health, Some((Standing::Pending, "table"))),
+        };
         let mut before = ById::default();
         before.extend(self.members.drain(..).map(|w| (w.id, w)));
         self.outstanding = 0;
@@ -99,13 +107,10 @@ impl Watch {
                 let Ok(slot) = u16::try_from(member.slot()) else {
                     continue;
                 };
-                let asked = member.state() != DesiredState::Disabled;
-                let known = before.remove(&member.id());
-                let known = known.filter(|w| w.slot == slot && w.asked == asked);
-                let mut watched = known.unwrap_or_else(|| {
-                    let standing = (health == Health::New).then_some((Standing::Pending, "table"));
-                    self.watch(server, &member, (slot, asked), (now_ms, health), standing)
-                });
+                let mut watched = match before.remove(&member.id()) {
+                    Some(known) if known.is(&member, slot) => known,
+                    known => self.watch(server, &member, slot, begin(known.as_ref()), now_ms),
+                };
                 (watched.pool, watched.place) = (pool_at, place);
                 self.outstanding += usize::from(watched.sent.is_some());
                 self.members.push(watched);
@@ -113,36 +118,39 @@ impl Watch {
         }
     }
 
+    /// Watches a member from now on; one that has just come, or moved, is asked at once.
     fn watch(
         &mut self,
         server: &Server,
         member: &Member<'_>,
-        (slot, asked): (u16, bool),
-        (now_ms, health): (u64, Health),
-        standing: Option<(Standing, &'static str)>,
+        slot: u16,
+        (health, standing): (Health, Option<(Standing, &'static str)>),
+        now_ms: u64,
     ) -> Watched {
+        let mut due_ms = now_ms;
         if let Some(probing) = &server.settings.probing
             && let Some(row) = server.observed.member(member.slot())
         {
+            row.end_probe();
             row.forget_probes();
             row.set_health(member.id(), health);
-            // New ones at once; those that were there before, spread.
-            let wait_ms = match health {
-                Health::New => 0,
-                _ => probing.pace.first_ms(self.random()),
-            };
-            let machine = Machine::new(health);
-            let due_ms = now_ms + wait_ms;
-            return Watched::new(member.id(), slot, asked, machine, due_ms, standing);
+            // Those that are there at the start are spread.
+            if standing.is_none() {
+                due_ms += probing.pace.first_ms(self.random());
+            }
         }
-        Watched::new(
-            member.id(),
+        Watched {
+            id: member.id(),
             slot,
-            asked,
-            Machine::new(health),
-            now_ms,
+            pool: 0,
+            place: 0,
+            uri: xxh3(member.uri()),
+            asked: is_asked(member),
+            machine: Machine::new(health),
+            due_ms,
+            sent: None,
             standing,
-        )
+        }
     }
 
     fn take_answers(&mut self, server: &Server, probing: &Probing, now_ms: u64) {

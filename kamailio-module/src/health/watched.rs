@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use kamscale_shm::health::Answer;
 use kamscale_shm::layout::MemberRow;
+use kamscale_shm::{DesiredState, Member, xxh3};
 
 use super::events::Standing;
 use super::{Machine, Probing, Token, verdict};
@@ -18,7 +19,9 @@ pub(super) struct Watched {
     pub(super) slot: u16,
     pub(super) pool: usize,
     pub(super) place: usize,
-    /// A disabled member is left alone.
+    /// The hash of its URI: another address is another thing.
+    pub(super) uri: u64,
+    /// See [`is_asked`].
     pub(super) asked: bool,
     pub(super) machine: Machine,
     pub(super) due_ms: u64,
@@ -28,26 +31,15 @@ pub(super) struct Watched {
     pub(super) standing: Option<(Standing, &'static str)>,
 }
 
+/// A disabled member is left alone: nobody needs it, and it may be gone.
+pub(super) fn is_asked(member: &Member<'_>) -> bool {
+    member.state() != DesiredState::Disabled
+}
+
 impl Watched {
-    pub(super) fn new(
-        id: u64,
-        slot: u16,
-        asked: bool,
-        machine: Machine,
-        due_ms: u64,
-        standing: Option<(Standing, &'static str)>,
-    ) -> Self {
-        Self {
-            id,
-            slot,
-            pool: 0,
-            place: 0,
-            asked,
-            machine,
-            due_ms,
-            sent: None,
-            standing,
-        }
+    /// Whether this goes on as it was: the same row, and the same address.
+    pub(super) fn is(&self, member: &Member<'_>, slot: u16) -> bool {
+        self.slot == slot && self.asked == is_asked(member) && self.uri == xxh3(member.uri())
     }
 
     pub(super) fn token(&self, number: u16) -> Token {

@@ -91,6 +91,39 @@ fn a_slot_that_another_member_gets_carries_nothing_over() {
 }
 
 #[test]
+fn a_member_that_moves_is_asked_at_once_and_what_its_old_address_said_is_over() {
+    let mut ward = Ward::new(&[member("a")], Some(probing(60_000)));
+    ward.turns(1300, ok);
+    ward.turns(2600, || None);
+    assert_eq!(ward.health("a"), Some(Health::Down));
+    let moved = MemberSpec {
+        uri: "sip:10.9.9.9".to_owned(),
+        ..member("a")
+    };
+    ward.publish(&[moved]);
+    let probes = ward.turn();
+    assert_eq!(probes.len(), 1);
+    assert_eq!(probes[0].uri, b"sip:10.9.9.9");
+    assert!(ward.usable("a"));
+    ward.turns(80, || None);
+    assert!(!ward.usable("a"), "the new address does not answer either");
+    let disabled = |state| MemberSpec {
+        state,
+        ..member("a")
+    };
+    ward.publish(&[disabled(DesiredState::Disabled)]);
+    assert_eq!(ward.turns(3000, ok), 0, "a disabled member was asked");
+    ward.publish(&[disabled(DesiredState::Active)]);
+    let probes = ward.turn();
+    assert!(!ward.usable("a"), "nobody asked it while it was disabled");
+    assert_eq!(probes.len(), 1, "it is asked at once");
+    ward.turns(80, ok);
+    assert!(ward.usable("a"));
+    let told = ward.told();
+    assert_eq!(told.last().unwrap(), "member-up a probe", "{told:?}");
+}
+
+#[test]
 fn a_member_that_drains_takes_nothing_new_and_says_so() {
     let mut ward = Ward::new(&[member("a"), member("b")], Some(probing(1000)));
     ward.turns(40, ok);
@@ -203,6 +236,38 @@ fn probes_that_nobody_answers_are_bounded_and_everybody_gets_a_turn() {
     assert_eq!(asked.len(), 3000, "somebody was never asked");
     let (least, most) = (asked.values().min().unwrap(), asked.values().max().unwrap());
     assert!(most - least <= 2, "asked {least} to {most} times");
+}
+
+#[test]
+fn an_answer_that_comes_too_late_is_none() {
+    let mut ward = Ward::new(&[member("a")], Some(probing(1000)));
+    let next = |ward: &mut Ward| loop {
+        if let Some(probe) = ward.turn().pop() {
+            return probe.token.to_word();
+        }
+    };
+    let row = ward.server.observed.member(0).unwrap();
+    let late = || Answer::reply(200).with("X-FS-Calls", "9");
+    let misses = || row.misses.load(std::sync::atomic::Ordering::Relaxed);
+    let first = next(&mut ward);
+    while misses() == 0 {
+        ward.turn();
+    }
+    answered(ward.server, first, &mut late());
+    assert_eq!(row.report().calls, None, "noted though nobody awaits it");
+    let second = next(&mut ward);
+    answered(ward.server, first, &mut late());
+    assert_eq!(
+        row.report().calls,
+        None,
+        "taken for the answer to the next probe"
+    );
+    ward.turn();
+    assert_eq!((misses(), ward.health("a")), (1, Some(Health::Trusted)));
+    answered(ward.server, second, &mut late());
+    ward.turn();
+    assert_eq!((misses(), ward.health("a")), (0, Some(Health::Up)));
+    assert_eq!(row.report().calls, Some(9));
 }
 
 #[test]

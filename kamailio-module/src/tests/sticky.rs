@@ -1,7 +1,10 @@
 //! `sticky`: a key stays where it is while any of its calls lives, whatever happens to the pool;
 //! and nothing of it stays afterwards.
 
-use std::collections::HashMap;
+#[cfg(test)]
+mod failover;
+#[cfg(test)]
+mod model;
 
 use kamailio::double::{Dialogs, Message};
 use kamailio::message::Method;
@@ -9,7 +12,6 @@ use kamscale_shm::hash::{mix, xxh3};
 use kamscale_shm::keys::{Holder, Taken};
 use kamscale_shm::limits::{KEY_GROUPS, KEYS_PER_GROUP};
 use kamscale_shm::{DesiredState, MemberSpec};
-use proptest::prelude::*;
 
 use super::{Site, dialogs, logged, member};
 use crate::algorithm::Algorithm;
@@ -239,66 +241,6 @@ fn selecting_again_lets_the_first_key_go() {
 }
 
 #[test]
-fn the_first_call_of_a_room_fails_over_with_it() {
-    let mut site = Site::of(3);
-    let dialogs = dialogs(site.server);
-    let (invite, _) = site.call(&dialogs, "c", "room");
-    let mut seen = vec![site.member_of(&invite)];
-    for _ in 0..2 {
-        let mut failed = invite.failed();
-        assert_eq!(site.next(&mut failed), 1);
-        seen.push(site.member_of(&failed));
-        let guest = site.joins(&dialogs, "guest", "room");
-        assert_eq!(
-            Some(&guest),
-            seen.last(),
-            "a guest goes where the room is now"
-        );
-        dialogs.end_call(b"guest");
-    }
-    assert_eq!(site.next(&mut invite.failed()), code::NO_MEMBER);
-    assert_eq!(site.live_keys(), 0, "a call that goes nowhere holds a room");
-    dialogs.end_call(b"c");
-    seen.sort();
-    seen.dedup();
-    assert_eq!(seen.len(), 3, "a member was tried twice");
-    assert_eq!((0..3).map(|i| site.calls(&format!("m{i}"))).sum::<u32>(), 0);
-}
-
-#[test]
-fn a_guest_that_fails_does_not_pull_a_live_room_away_unless_its_member_is_down() {
-    let mut site = Site::of(4);
-    let dialogs = dialogs(site.server);
-    let at = site.joins(&dialogs, "host", "room");
-    let (guest, _) = site.call(&dialogs, "guest", "room");
-    assert_eq!(
-        site.next(&mut guest.failed()),
-        code::NO_MEMBER,
-        "it would be alone elsewhere"
-    );
-    assert_eq!(site.joins(&dialogs, "host again", "room"), at);
-    dialogs.end_call(b"guest");
-
-    let (second, _) = site.call(&dialogs, "second", "room");
-    let mut failed = second.failed();
-    site.mark_down(&mut failed);
-    assert_eq!(site.next(&mut failed), 1);
-    let now = site.member_of(&failed);
-    assert_ne!(now, at);
-    assert_eq!(
-        site.joins(&dialogs, "third", "room"),
-        now,
-        "the new ones follow the key"
-    );
-    assert_eq!(site.calls(&at), 2, "the old ones stay where they are");
-    for id in ["host", "host again", "second", "third"] {
-        assert_eq!(site.live_keys(), 1);
-        dialogs.end_call(id.as_bytes());
-    }
-    assert_eq!(site.live_keys(), 0);
-}
-
-#[test]
 fn a_full_table_of_keys_is_said_and_calls_go_by_hash() {
     let mut site = Site::of(4);
     let dialogs = dialogs(site.server);
@@ -344,89 +286,4 @@ fn without_the_dialog_module_a_key_goes_by_hash_and_nothing_is_held() {
     let mut failed = invite.failed();
     assert_eq!(site.next(&mut failed), 1);
     assert_ne!(site.member_of(&failed), first);
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Invite(u8, u8),
-    Fail(u8),
-    End(u8),
-    Members(u8, u8),
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        6 => (0_u8..14, 0_u8..5).prop_map(|(call, key)| Step::Invite(call, key)),
-        2 => (0_u8..14).prop_map(Step::Fail),
-        4 => (0_u8..14).prop_map(Step::End),
-        2 => (1_u8..9, any::<u8>()).prop_map(|(count, states)| Step::Members(count, states)),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
-
-    #[test]
-    fn keys_are_those_of_a_plain_model(steps in proptest::collection::vec(step(), 1..80)) {
-        let mut site = Site::of(3);
-        let dialogs = dialogs(site.server);
-        // Key, member, and whether the member is one that keeps it, of each call.
-        let mut open: HashMap<u8, (Message, String)> = HashMap::new();
-        let mut at: HashMap<String, String> = HashMap::new();
-        let mut keeping: Vec<String> = (0..3).map(|i| format!("m{i}")).collect();
-        for step in steps {
-            match step {
-                Step::Invite(call, key) if !open.contains_key(&call) => {
-                    let key = format!("room {key}");
-                    let (invite, code) = site.call(&dialogs, &format!("call {call}"), &key);
-                    let stays = at.get(&key).filter(|m| keeping.contains(m)).cloned();
-                    if code == 1 {
-                        let to = site.member_of(&invite);
-                        prop_assert!(stays.is_none_or(|m| m == to), "{} moved to {}", key, to);
-                        at.insert(key.clone(), to);
-                        open.insert(call, (invite, key));
-                    } else {
-                        prop_assert_eq!(stays, None, "a live room was refused");
-                    }
-                }
-                Step::Fail(call) => if let Some((invite, key)) = open.get(&call) {
-                    let alone = open.values().filter(|(_, k)| k == key).count() == 1;
-                    let mut failed = invite.failed();
-                    let (key, kept) = (key.clone(), keeping.contains(&at[key]));
-                    if site.next(&mut failed) == 1 {
-                        let to = site.member_of(&failed);
-                        prop_assert!(alone || !kept || to == at[&key], "pulled away");
-                        at.insert(key, to);
-                    } else {
-                        // It holds the room no more; the call itself lives until it ends.
-                        let (invite, _) = open.remove(&call).unwrap();
-                        dialogs.end_call(&invite.call_id.unwrap());
-                    }
-                }
-                Step::End(call) => if let Some((invite, _)) = open.remove(&call) {
-                    prop_assert!(dialogs.end_call(&invite.call_id.unwrap()));
-                }
-                Step::Members(count, states) => {
-                    let mut table: Vec<_> = (0..count).map(|i| member(&format!("m{i}"))).collect();
-                    for (index, member) in table.iter_mut().enumerate() {
-                        member.state = match states >> index & 3 {
-                            0 => DesiredState::Draining,
-                            1 if index > 2 => DesiredState::Disabled,
-                            _ => DesiredState::Active,
-                        };
-                    }
-                    site.publish(&table);
-                    site.pick(Algorithm::RoundRobin, None);
-                    let keeps = table.iter().filter(|m| m.state != DesiredState::Disabled);
-                    keeping = keeps.map(|m| m.name.clone()).collect();
-                }
-                Step::Invite(..) => {}
-            }
-            let mut live: Vec<_> = open.values().map(|(_, key)| key.clone()).collect();
-            live.sort();
-            live.dedup();
-            at.retain(|key, _| live.contains(key));
-            prop_assert_eq!(site.live_keys(), live.len(), "{:?}", live);
-        }
-    }
 }

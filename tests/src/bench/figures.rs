@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::bed::Manager;
 use super::cost::{Cost, Costs};
 use super::pools::SIZES;
-use super::script::{COMPARED, FLAT, LINEAR, Mode, ONCE};
+use super::script::{COMPARED, FLAT, LINEAR, Mode, ONCE, SHTINC, STICKY};
 use crate::report::{Figure, Report};
 
 /// What was measured under one memory manager.
@@ -146,6 +146,7 @@ pub fn selections(report: &mut Report, manager: Manager, measured: &Measured) {
             first_calls(report, measured, name);
         }
     }
+    sticky(report, manager, measured);
     flatness(report, manager, measured);
     by_expression(report, manager, measured);
 }
@@ -198,6 +199,20 @@ fn against_failover(
             .sides(in_place.value(), stock.value())
             .how("ours selects again in one request: its memory is overwritten in place"),
     );
+}
+
+/// A whole selection by a sticky key against the look-up alone that scripts build it from.
+fn sticky(report: &mut Report, manager: Manager, all: &Measured) {
+    if manager == Manager::Fm {
+        let (ours, other) = (all.cost(Mode::Plain, STICKY), all.cost(Mode::Plain, SHTINC));
+        let goal = Goal::AtMost(1.0);
+        let ratio = goal.ratio(ours.ns, other.ns);
+        let how = "by the clock: ks_select_dst(\"p1000\", \"sticky\", \"$ci\") of a key without a \
+                   call, which looks in both places and then chooses, against \
+                   $shtinc(keys=>$ci); both have one key";
+        let figure = Figure::new("sticky.ns", ratio, "ratio").sides(ours.value(), other.value());
+        report.figure(figure.how(how).target(&goal.text(), goal.is_met(ratio)));
+    }
 }
 
 /// The loops above look for a new table once; this is what a request pays that selects once.

@@ -14,6 +14,11 @@ pub const EMPTY: &str = "empty";
 /// destination takes, and showing it in the answer, cost the same after every way of choosing it.
 pub const NOTHING: &str = "once_nothing";
 
+/// The case of a sticky key.
+pub const STICKY: &str = "ks_sticky_1000";
+/// What scripts use instead: a counter in shared memory by the same key, under the lock of its slot.
+pub const SHTINC: &str = "shtinc";
+
 /// One statement.
 #[derive(Clone, Debug)]
 pub struct Case {
@@ -119,6 +124,9 @@ fn plain(cases: &mut Vec<Case>) {
             ..case(&format!("ks_{LINEAR}_{size}"), call, port)
         });
     }
+    let key = "ks_select_dst(\"p1000\", \"sticky\", \"$ci\");";
+    cases.push(case(STICKY, key, Some(pools::port(1000))));
+    cases.push(case(SHTINC, "$var(x) = $shtinc(keys=>$ci);", None));
     let port = Some(pools::port(10));
     let keyed = "ks_select_dst(\"p10\", \"hash\", \"$ci\");";
     cases.push(case("ks_hash_key_10", keyed, port));
@@ -158,7 +166,7 @@ pub fn once(cases: &[Case]) -> Vec<Case> {
 /// What every configuration of the bench begins with. The dispatcher's list is in `list`.
 #[must_use]
 pub fn head(children: u32, list: &std::path::Path, parameters: &str) -> String {
-    let modules = "ctl pv tm sl siputils cfgutils statistics dispatcher";
+    let modules = "ctl pv tm sl siputils cfgutils statistics dispatcher htable";
     let mut text = String::from(
         "#!KAMAILIO\ndebug=1\ndisable_tcp=yes\nauto_aliases=no\nmax_while_loops=100000000\n\
          listen=KS_LISTEN\n",
@@ -174,6 +182,7 @@ pub fn head(children: u32, list: &std::path::Path, parameters: &str) -> String {
          modparam(\"kamscale\", \"shm_dir\", KS_SHM_DIR)\n\
          modparam(\"kamscale\", \"feature\", \"all\")\n\
          modparam(\"statistics\", \"variable\", \"st1\")\n\
+         modparam(\"htable\", \"htable\", \"keys=>size=16;\")\n\
          modparam(\"dispatcher\", \"list_file\", \"{}\")\n\
          modparam(\"dispatcher\", \"ds_ping_interval\", 0)\n\
          {parameters}",
