@@ -10,6 +10,7 @@ use kamscale_shm::{DesiredState, Health, MemberSpec, Table};
 
 use super::member;
 use crate::health::{MAX_OUTSTANDING, MAX_PER_TURN, Token, answered, not_sent};
+use crate::selection::Usable;
 use ward::{TURN_MS, Ward, ok, probing};
 
 #[test]
@@ -284,4 +285,38 @@ fn a_probe_that_cannot_be_sent_is_a_miss() {
         row.last_code.load(std::sync::atomic::Ordering::Relaxed),
         477
     );
+}
+
+#[test]
+fn when_most_of_a_pool_looks_down_its_prober_is_not_believed() {
+    let names = ["a", "b", "c", "d"];
+    let members: Vec<MemberSpec> = names.map(member).into();
+    let mut ward = Ward::new(&members, Some(probing(1000)));
+    ward.turns(60, ok);
+    let silent = |ward: &mut Ward, silent: &[&str], turns: u64| {
+        for _ in 0..turns {
+            for probe in ward.turn() {
+                if !silent
+                    .iter()
+                    .any(|name| probe.uri == member(name).uri.as_bytes())
+                {
+                    answered(ward.server, probe.token.to_word(), &mut Answer::reply(200));
+                }
+            }
+        }
+        crate::sums::refresh(ward.server, &mut ward.worker);
+    };
+    let taken = |ward: &mut Ward| {
+        let server = ward.server;
+        let pool = ward.table().pool(0).unwrap();
+        let usable = Usable::new(server, pool.slot(), &[]);
+        let taking = pool.members().filter(|m| usable.is(m)).count();
+        (usable.is_panic(), taking)
+    };
+    silent(&mut ward, &["a", "b"], 120);
+    assert_eq!(taken(&mut ward), (false, 2), "half of them is not most");
+    silent(&mut ward, &["a", "b", "c"], 120);
+    assert_eq!(taken(&mut ward), (true, 4), "three of four: all are used");
+    silent(&mut ward, &["a"], 120);
+    assert_eq!(taken(&mut ward), (false, 3));
 }
