@@ -78,7 +78,10 @@ async fn secured(certificate_for: &str) -> Secured {
 impl Secured {
     /// Asks with these further keys of the cloud's entry.
     async fn ask(&self, keys: &str) -> Result<(), CloudError> {
-        let more = format!("clouds: {{rec: {{auth: {{auth_url: '{}'}}{keys}}}}}", self.url);
+        let more = format!(
+            "clouds: {{rec: {{auth: {{auth_url: '{}'}}{keys}}}}}",
+            self.url
+        );
         let cloud = self.server.try_cloud(5.0, &more)?;
         cloud.request(stacks()).await.map(drop)
     }
