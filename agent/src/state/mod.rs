@@ -228,6 +228,16 @@ impl Member {
 mod tests {
     use super::*;
 
+    type Change = fn(&mut State);
+
+    fn ccp(state: &mut State) -> &mut PoolState {
+        state.pools.get_mut("ccp").unwrap()
+    }
+
+    fn tier(state: &mut State) -> &mut StackState {
+        state.stacks.get_mut("tier").unwrap()
+    }
+
     #[test]
     fn a_state_is_durably_another_exactly_if_its_durable_form_is() {
         let mut state = State::new("default");
@@ -237,29 +247,17 @@ mod tests {
             .insert(name.clone(), crate::observe::tests::member(Stage::Active));
         state.stacks.entry("tier".into()).or_default().next_number = 3;
         let saved = state.durable();
-        let changes: [(&str, fn(&mut State)); 6] = [
-            ("a look", |s| {
-                s.pools.get_mut("ccp").unwrap().memory.last_now_s = Some(9.0)
-            }),
+        let changes: [(&str, Change); 6] = [
+            ("a look", |s| ccp(s).memory.last_now_s = Some(9.0)),
+            ("a backoff", |s| ccp(s).memory.no_create_before_s = 7.0),
             ("a stage", |s| {
-                s.pools
-                    .get_mut("ccp")
-                    .unwrap()
-                    .members
-                    .values_mut()
-                    .for_each(|m| m.enter(Stage::Draining, 5.0))
+                let members = ccp(s).members.values_mut();
+                members.for_each(|m| m.enter(Stage::Draining, 5.0));
             }),
-            ("a backoff", |s| {
-                s.pools.get_mut("ccp").unwrap().memory.no_create_before_s = 7.0
-            }),
-            ("a number", |s| {
-                s.stacks.get_mut("tier").unwrap().next_number = 4
-            }),
-            ("a pause", |s| {
-                s.stacks.get_mut("tier").unwrap().paused_since_s = Some(1.0)
-            }),
+            ("a number", |s| tier(s).next_number = 4),
+            ("a pause", |s| tier(s).paused_since_s = Some(1.0)),
             ("a pool", |s| {
-                s.pools.entry("queue".into()).or_default().next_number = 0
+                drop(s.pools.insert("queue".into(), PoolState::default()))
             }),
         ];
         for (what, change) in changes {

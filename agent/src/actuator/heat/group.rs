@@ -13,10 +13,11 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::ledger::Ledger;
+use super::tidy::Sign;
 use super::trouble::{Trouble, failed};
 use super::view::Row;
 use super::wish::Wish;
-use super::{autoscaling_group, resource_group, tidy};
+use super::{autoscaling_group, resource_group};
 use crate::actuator::ActuatorError;
 use crate::cloud::{Cloud, CloudError};
 use crate::config::{HeatActuator, HeatConfig};
@@ -48,8 +49,8 @@ pub(super) struct Work {
     sent: Option<(Instant, Wish)>,
     pub(super) addresses: HashMap<String, (Instant, Option<IpAddr>)>,
     pub(super) held: HashMap<String, Vec<String>>,
-    /// Since when nothing holds a member that leaves, or since Heat was last told to go on.
-    pub(super) released_at: HashMap<String, Instant>,
+    /// What was seen of the members, and since when it is just so.
+    pub(super) still: Option<(Instant, Vec<Sign>)>,
     pub(super) going_since: HashMap<String, Instant>,
     pub(super) strange_since: HashMap<String, Instant>,
     pub(super) obeyed_at: Option<Instant>,
@@ -126,7 +127,7 @@ impl Group {
         }
         self.release(wish.as_ref().unwrap_or_else(|waits| waits), work)
             .await?;
-        let is_forgotten = tidy::is_forgotten(wish.as_ref().unwrap_or_else(|waits| waits), work);
+        let is_forgotten = self.is_forgotten(&wish, work);
         let wish = match wish {
             Ok(wish) | Err(wish) if is_forgotten => Wish {
                 is_stuck: true,
@@ -148,7 +149,7 @@ impl Group {
         match outcome {
             Ok(()) => {
                 work.sent = Some((Instant::now(), wish));
-                work.released_at.clear();
+                work.still = None;
                 Ok(())
             }
             // It is being changed, or nobody knows: the next step looks, and sends what is missing.

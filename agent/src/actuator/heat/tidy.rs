@@ -12,7 +12,7 @@ use super::wish::Wish;
 use crate::actuator::ActuatorError;
 use crate::cloud::CloudError;
 use crate::config::HeatActuator;
-use crate::heat::StackPath;
+use crate::heat::{StackPath, Status};
 
 /// Something strange is left alone for so long: the loop, or Heat, may be about to deal with it.
 const STRANGE: Duration = Duration::from_secs(20);
@@ -49,18 +49,24 @@ impl Group {
         }
     }
 
+    /// Whether Heat was at something and does not go on with it: the engine that was at it died, and
+    /// the next one takes it up only with a change of the stack, at whose hook it then waits anew
+    /// (measured).
+    pub(super) fn is_forgotten(&self, wish: &Result<Wish, Wish>, work: &mut Work) -> bool {
+        let ledger = self.ledger();
+        let rows = ledger.view.iter().flat_map(|(_, view)| &view.rows);
+        let signs = rows.map(sign).collect();
+        let waits = wish.is_err();
+        let wish = wish.as_ref().unwrap_or_else(|waits| waits);
+        stands_still(&mut work.still, signs, wish, waits)
+    }
+
     /// Lets go what waits at its hook and is to leave.
     pub(super) async fn release(&self, wish: &Wish, work: &mut Work) -> Result<(), ActuatorError> {
-        let goes = |identity: &String| wish.going.iter().any(|row| row.identity == *identity);
-        work.released_at.retain(|identity, _| goes(identity));
         for row in &wish.going {
             let Some(nested) = row.nested.as_ref().filter(|_| self.ledger().leaves(row)) else {
                 continue;
             };
-            let identity = row.identity.clone();
-            work.released_at
-                .entry(identity)
-                .or_insert_with(Instant::now);
             for resource in &row.held {
                 match self.heat.release(nested, resource).await {
                     Ok(()) => {}
@@ -190,12 +196,29 @@ impl Group {
     }
 }
 
-/// Whether nothing holds a deletion and Heat does not go on with it: the engine that was at it died, and
-/// the next one takes it up only with a change of the stack, at whose hook it then waits anew (measured).
-pub(super) fn is_forgotten(wish: &Wish, work: &Work) -> bool {
-    let coming = wish.stay.iter().any(Row::is_coming);
-    let mut since = work.released_at.values();
-    !coming && since.any(|at| at.elapsed() >= FORGOTTEN)
+/// By what a look at a member tells that Heat goes on with it.
+pub(super) type Sign = (String, Status);
+
+fn sign(row: &Row) -> Sign {
+    (row.identity.clone(), row.status)
+}
+
+/// Whether something is waited for, nobody holds it, and for [`FORGOTTEN`] nothing else was seen.
+fn stands_still(
+    still: &mut Option<(Instant, Vec<Sign>)>,
+    signs: Vec<Sign>,
+    wish: &Wish,
+    waits: bool,
+) -> bool {
+    let since = match still.take() {
+        Some((since, before)) if before == signs => since,
+        _ => Instant::now(),
+    };
+    *still = Some((since, signs));
+    let is_held = wish.going.iter().any(|row| !row.held.is_empty());
+    let is_coming = wish.stay.iter().any(Row::is_coming);
+    let is_waited_for = waits || !wish.going.is_empty();
+    is_waited_for && !is_held && !is_coming && since.elapsed() >= FORGOTTEN
 }
 
 /// Whether something strange has been seen of a member for long enough.
@@ -210,20 +233,32 @@ mod tests {
     use crate::actuator::heat::tests::row;
 
     #[tokio::test(start_paused = true)]
-    async fn a_deletion_that_nothing_holds_and_that_lasts_too_long_was_forgotten() {
-        let mut work = Work::default();
-        let mut wish = Wish {
-            going: vec![row("a", "DELETE_IN_PROGRESS")],
+    async fn a_group_that_stands_still_while_something_is_waited_for_was_forgotten() {
+        let going = |status: &str| Wish {
+            going: vec![row("a", status)],
             ..Wish::default()
         };
-        work.released_at.insert("a".into(), Instant::now());
-        assert!(!is_forgotten(&wish, &work));
+        let signs = |wish: &Wish| wish.going.iter().map(sign).collect::<Vec<_>>();
+        let mut still = None;
+        let mut seen =
+            |wish: &Wish, waits: bool| stands_still(&mut still, signs(wish), wish, waits);
+        let wish = going("DELETE_IN_PROGRESS");
+        assert!(!seen(&wish, false));
         tokio::time::advance(FORGOTTEN).await;
-        assert!(is_forgotten(&wish, &work));
-        wish.stay = vec![row("b", "CREATE_IN_PROGRESS")];
-        assert!(
-            !is_forgotten(&wish, &work),
-            "what is made is not broken off"
-        );
+        assert!(seen(&wish, false));
+        assert!(!seen(&going("DELETE_FAILED"), false), "Heat goes on");
+        tokio::time::advance(FORGOTTEN).await;
+        let mut held = going("DELETE_FAILED");
+        held.going[0].held = vec!["server".into()];
+        assert!(!seen(&held, false), "a hook holds it");
+        let mut coming = going("DELETE_FAILED");
+        coming.stay = vec![row("b", "CREATE_IN_PROGRESS")];
+        assert!(!seen(&coming, false), "what is made is not broken off");
+        assert!(seen(&going("DELETE_FAILED"), false));
+        let nothing = Wish::default();
+        assert!(!seen(&nothing, true), "another sight");
+        tokio::time::advance(FORGOTTEN).await;
+        assert!(seen(&nothing, true), "an update of which nothing comes");
+        assert!(!seen(&nothing, false), "nothing is waited for");
     }
 }

@@ -4,4 +4,5 @@ mod faults;
 pub(crate) mod real;
 pub(crate) mod recorded;
 mod sessions;
+mod tls;
 mod written;

@@ -97,6 +97,11 @@ impl Cloud {
         Ok(session)
     }
 
+    /// Its token is void: Heat goes on to believe it, and then fails in the middle of a request.
+    pub(crate) fn forget_token(&self) {
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// The id of its user.
     pub(crate) fn user_id(&self) -> Result<String, String> {
         Ok(self.session(false)?.user_id)

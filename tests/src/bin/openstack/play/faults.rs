@@ -152,6 +152,7 @@ pub(crate) fn token_revoked(scene: &Scene<'_>) {
         let path = format!("/users/{user}");
         let done = stage.admin.send("identity", "PATCH", &path, &body);
         done.unwrap_or_else(|e| panic!("revoking tokens: {e}"));
+        stage.cloud.forget_token();
     };
     in_creation(&mut bed, &revoke);
     in_drain(&mut bed, &client, &revoke);
