@@ -81,7 +81,7 @@ const STATUS: [&str; 17] = [
     "sticky_keys",
     "sticky_refused",
 ];
-const POOL: [&str; 9] = [
+const POOL: [&str; 10] = [
     "pool",
     "members",
     "active",
@@ -91,6 +91,7 @@ const POOL: [&str; 9] = [
     "selected",
     "refused",
     "hash_bits",
+    "panic",
 ];
 const MEMBER: [&str; 11] = [
     "member", "uri", "state", "override", "usable", "calls", "capacity", "weight", "priority",
