@@ -147,7 +147,8 @@ mod tests {
             let allowance = Allowance::new(rate.per_s, rate.burst);
             while next_s < now_s + 1.0 {
                 offered += 1;
-                let now_ns = (next_s * 1e9) as u64 + 1_000_000_000_000;
+                let now = std::time::Duration::from_secs_f64(1000.0 + next_s);
+                let now_ns = u64::try_from(now.as_nanos()).unwrap();
                 if take(&bucket, allowance, now_ns).is_ok() {
                     let end_s = next_s + lengths.sample(&mut random);
                     calls.push(end_s);
