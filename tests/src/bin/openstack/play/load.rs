@@ -29,7 +29,7 @@ pub(crate) fn requests(scene: &Scene<'_>) {
     let sizes: &[usize] = if scene.stage.full {
         &[1, 10, 100]
     } else {
-        &[1, 10]
+        &[1]
     };
     let groups = GROUPS.min(sizes.iter().copied().max().unwrap_or(1));
     for number in 0..groups {
