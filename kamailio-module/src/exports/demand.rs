@@ -34,12 +34,8 @@ impl ScriptFunction for Count {
 
     #[inline(always)]
     fn call(msg: &mut SipMessage<'_>, args: &[Arg<'_>]) -> i32 {
-        let feature = match args[0].resolved() {
-            Some(feature) => feature,
-            None => match computed_feature(msg, &args[0]) {
-                Some(feature) => feature,
-                None => return code::BAD_PARAMETER,
-            },
+        let Some(feature) = feature(msg, &args[0]) else {
+            return code::BAD_PARAMETER;
         };
         SERVER
             .get()
@@ -60,15 +56,17 @@ impl ScriptFunction for Admit {
 
     #[inline(always)]
     fn call(msg: &mut SipMessage<'_>, args: &[Arg<'_>]) -> i32 {
-        let feature = match args[0].resolved() {
-            Some(feature) => feature,
-            None => match computed_feature(msg, &args[0]) {
-                Some(feature) => feature,
-                None => return code::BAD_PARAMETER,
-            },
+        let Some(feature) = feature(msg, &args[0]) else {
+            return code::BAD_PARAMETER;
         };
         with(|server, worker| admission::admit(server, worker, msg, feature)).unwrap_or(code::OK)
     }
+}
+
+/// The feature that a parameter names, if it is declared.
+#[inline(always)]
+fn feature(msg: &mut SipMessage<'_>, arg: &Arg<'_>) -> Option<usize> {
+    arg.resolved().or_else(|| computed_feature(msg, arg))
 }
 
 /// Out of the way of constants, as its text takes much of the stack.
