@@ -27,7 +27,10 @@ impl<'a> Node<'a> {
     #[track_caller]
     pub(crate) fn start(scene: &Scene<'_>, run: &'a RunDir, agent: AgentSetup<'a>) -> Self {
         let instance = scene.instance();
-        let kamailio = Kamailio::minimal(run).define_text("KS_INSTANCE", &instance);
+        let kamailio = Kamailio::minimal(run)
+            .define_text("KS_INSTANCE", &instance)
+            // No member is silent here: on a machine that is short of processors one may be slow.
+            .define("KS_FR_TIMER", 8000);
         let kamailio = kamailio.start();
         Self {
             agent: agent.start(),
