@@ -13,7 +13,7 @@ use crate::algorithm::Algorithm;
 use crate::report::{find_pool, int, page, text, word};
 use crate::selection::{self, Cursors, Usable};
 use crate::server::{Server, now};
-use crate::sticky::Places;
+use crate::sticky;
 use crate::worker::Worker;
 
 /// Members of which it is told when their turn would come: the first, and to whom it fails over.
@@ -144,13 +144,10 @@ impl By {
     fn of(server: &Server, pool: &Pool<'_>, algorithm: Algorithm, key: u64) -> Self {
         match algorithm {
             Algorithm::Hash | Algorithm::BoundedHash => Self::Key,
-            Algorithm::Sticky => {
-                let (usable, mut places) = (everybody(server, pool), Places::new());
-                match selection::sticky(pool, key, &usable, &mut places).is_live() {
-                    true => Self::Live,
-                    false => Self::Room,
-                }
-            }
+            Algorithm::Sticky => match sticky::is_live(&server.observed, pool.name_hash(), key) {
+                true => Self::Live,
+                false => Self::Room,
+            },
             Algorithm::Serial => Self::Priority,
             Algorithm::LeastCalls => Self::Load,
             Algorithm::RoundRobin => Self::Turn("turn"),

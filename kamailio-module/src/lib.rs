@@ -11,6 +11,7 @@ pub mod code;
 pub mod explain;
 pub mod health;
 pub mod memory;
+pub mod pool_list;
 pub mod pools_file;
 pub mod processes;
 pub mod publications;

@@ -12,7 +12,7 @@ pub const NAME: &CStr = c"_ks";
 /// Members that one request may be sent to.
 pub const MAX_TRIED: usize = 20;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const TRIED_AT: usize = 24;
 const _: () = assert!(TRIED_AT + 2 * MAX_TRIED <= MEMORY_LEN);
 
@@ -21,10 +21,14 @@ const _: () = assert!(TRIED_AT + 2 * MAX_TRIED <= MEMORY_LEN);
 pub struct Memory {
     /// How the first member was chosen; the next ones are chosen likewise.
     pub algorithm: Algorithm,
-    /// The pool ([`kamscale_shm::xxh3`] of its name).
+    /// The pool of the last try ([`kamscale_shm::xxh3`] of its name).
     pub pool: u64,
     /// The hash of the key, for [`Algorithm::Hash`].
     pub key: u64,
+    /// Where `pool` stands in the request's [`crate::pool_list`]; `None`: it was given one pool.
+    pub place: Option<u8>,
+    /// Places of that list at which nobody is left, as bits.
+    pub passed: u8,
     tried: [u16; MAX_TRIED],
     tried_len: u8,
 }
@@ -32,12 +36,14 @@ pub struct Memory {
 impl Memory {
     /// Nothing tried yet.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub const fn new(algorithm: Algorithm, pool: u64, key: u64) -> Self {
         Self {
             algorithm,
             pool,
             key,
+            place: None,
+            passed: 0,
             tried: [0; MAX_TRIED],
             tried_len: 0,
         }
@@ -51,7 +57,7 @@ impl Memory {
     }
 
     /// Notes a try. False if there were too many: the request should be given up.
-    #[inline]
+    #[inline(always)]
     pub fn add(&mut self, slot: usize) -> bool {
         let (Ok(slot), Some(place)) = (
             u16::try_from(slot),
@@ -66,15 +72,17 @@ impl Memory {
 
     /// The bytes to remember.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn to_bytes(self) -> [u8; MEMORY_LEN] {
         let mut bytes = [0; MEMORY_LEN];
         bytes[0] = VERSION;
         bytes[1] = self.algorithm as u8;
         bytes[2] = self.tried_len;
+        bytes[3] = self.place.map_or(0, |place| place + 1);
+        bytes[4] = self.passed;
         bytes[8..16].copy_from_slice(&self.pool.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.key.to_le_bytes());
-        for (place, slot) in bytes[TRIED_AT..].chunks_exact_mut(2).zip(self.tried()) {
+        for (place, slot) in bytes[TRIED_AT..].chunks_exact_mut(2).zip(self.tried) {
             place.copy_from_slice(&slot.to_le_bytes());
         }
         bytes
@@ -90,6 +98,8 @@ impl Memory {
         }
         let mut memory = Self::new(algorithm, word(8)?, word(16)?);
         memory.tried_len = bytes[2];
+        memory.place = bytes[3].checked_sub(1);
+        memory.passed = bytes[4];
         for (slot, place) in memory
             .tried
             .iter_mut()
@@ -108,6 +118,8 @@ mod tests {
     #[test]
     fn it_comes_back_as_it_was_and_has_an_end() {
         let mut memory = Memory::new(Algorithm::Hash, 7, u64::MAX);
+        assert_eq!(Memory::from_bytes(&memory.to_bytes()), Some(memory));
+        (memory.place, memory.passed) = (Some(6), 0b100_0001);
         for slot in 0..MAX_TRIED {
             assert_eq!(Memory::from_bytes(&memory.to_bytes()), Some(memory));
             assert!(memory.add(slot * 800));

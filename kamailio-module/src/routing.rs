@@ -1,25 +1,30 @@
-//! What the script functions do, for any message: select, go on to the next, mark, test.
+//! What the script functions do, for any message: select, go on to the next, mark, ask.
 //! They return [`crate::code`]s, and write a log line at most every few seconds.
 
-use kamailio::log::{Level, RateLimit};
-use kamailio::message::{HostError, Message, Method};
-use kamscale_shm::layout::{MemberRow, PoolCounts, ProcessRow};
-use kamscale_shm::member_row::FailureLimit;
+mod ask;
+mod attempt;
+mod mark;
+mod refusal;
+mod several;
+
+use kamailio::message::{Message, Method};
+use kamscale_shm::layout::PoolCounts;
 use kamscale_shm::observed::add;
 use kamscale_shm::{Member, Pool, xxh3};
 
 use crate::algorithm::Algorithm;
-use crate::calls;
 use crate::code;
 use crate::memory::{self, Memory};
-use crate::selection::{self, Usable, sticky};
-use crate::server::{Server, now};
+use crate::selection::{self, Usable};
+use crate::server::Server;
 use crate::sticky::Held;
 use crate::tracking;
 use crate::worker::{PoolName, Worker};
+use attempt::{Attempt, attempt_by_key, attempt_next};
+use refusal::{no_member, not_set};
 
-/// One line in so many seconds per kind of trouble and process.
-const LOG_EVERY_S: u32 = 10;
+pub use ask::{is_active, is_from_pool, pool_exists};
+pub use mark::{Mark, mark, with_used};
 
 /// What a selection sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,10 +71,7 @@ pub fn select<M: Message>(
 ) -> i32 {
     worker.refresh(server);
     let key = match choice.algorithm {
-        Algorithm::Hash | Algorithm::BoundedHash | Algorithm::Sticky => match choice.key {
-            Some(key) => xxh3(key),
-            None => msg.call_id().map_or(0, xxh3),
-        },
+        Algorithm::Hash | Algorithm::BoundedHash | Algorithm::Sticky => key_of(msg, choice),
         _ => 0,
     };
     if choice.algorithm == Algorithm::Sticky {
@@ -77,7 +79,7 @@ pub fn select<M: Message>(
     }
     let row = worker.row(server);
     let Some((pool, cursors)) = worker.pool(choice.pool) else {
-        return no_pool(worker, choice.pool);
+        return several::select(server, worker, msg, choice);
     };
     let usable = Usable::new(server, pool.slot(), &[]);
     let Some(picked) = selection::select(&pool, choice.algorithm, key, &usable, cursors) else {
@@ -108,25 +110,26 @@ fn select_by_key<M: Message>(
     loop {
         let row = worker.row(server);
         let Some((pool, cursors)) = worker.pool(choice.pool) else {
-            return no_pool(worker, choice.pool);
+            return several::select(server, worker, msg, choice);
         };
         let usable = Usable::new(server, pool.slot(), &[]);
-        let mut sticky = sticky(&pool, key, &usable, &mut cursors.places);
-        sticky.is_newest = is_newest;
-        let mut member = sticky.look();
-        if let Some(picked) = member.filter(|_| is_call(msg)) {
-            let hold = || sticky.hold(None);
-            member = tracking::track(&server.observed, msg, &pool, picked, hold);
+        match attempt_by_key(server, msg, &pool, cursors, &usable, key, is_newest) {
+            Attempt::Found(member) => {
+                let counts = row.and_then(|row| row.pools.get(pool.slot()));
+                return send_first(server, msg, &pool, &member, choice, key, counts);
+            }
+            Attempt::Nobody => return no_member(&pool, row),
+            Attempt::TooOld => is_newest = !worker.renew(server),
         }
-        if sticky.missed {
-            is_newest = !worker.renew(server);
-            continue;
-        }
-        let Some(member) = member else {
-            return no_member(&pool, row);
-        };
-        let counts = row.and_then(|row| row.pools.get(pool.slot()));
-        return send_first(server, msg, &pool, &member, choice, key, counts);
+    }
+}
+
+/// The hash of the key that the script gave, or of the Call-ID.
+#[inline(always)]
+fn key_of<M: Message>(msg: &mut M, choice: &Choice<'_>) -> u64 {
+    match choice.key {
+        Some(key) => xxh3(key),
+        None => msg.call_id().map_or(0, xxh3),
     }
 }
 
@@ -161,27 +164,19 @@ pub fn next<M: Message>(server: &Server, worker: &mut Worker, msg: &mut M, targe
     let Some(mut memory) = recall(msg) else {
         return code::NOT_SELECTED;
     };
+    if memory.place.is_some() {
+        return several::next(server, worker, msg, memory, target);
+    }
     let row = worker.row(server);
     let Some((pool, cursors)) = worker.pool_by_hash(memory.pool) else {
         return code::NO_POOL;
     };
     let usable = Usable::new(server, pool.slot(), memory.tried());
-    let algorithm = memory.algorithm;
-    let is_call = msg.method() == Method::Invite;
-    let held = (is_call && algorithm == Algorithm::Sticky)
-        .then(|| {
-            let hold = |mine| sticky(&pool, memory.key, &usable, &mut cursors.places).hold(mine);
-            tracking::move_with_key(&server.observed, msg, hold)
-        })
-        .flatten();
-    let picked =
-        held.unwrap_or_else(|| selection::select(&pool, algorithm, memory.key, &usable, cursors));
-    let Some(member) = picked.filter(|member| memory.add(member.slot())) else {
+    let (algorithm, key) = (memory.algorithm, memory.key);
+    let found = attempt_next(server, msg, &pool, cursors, &usable, algorithm, key);
+    let Some(member) = found.filter(|member| memory.add(member.slot())) else {
         return no_member(&pool, row);
     };
-    if is_call && held.is_none() {
-        msg.with_call(|word| calls::count(&server.observed, word, &member, None));
-    }
     let counts = row.and_then(|row| row.pools.get(pool.slot()));
     send(msg, &member, Some(&memory), target, counts)
 }
@@ -211,163 +206,7 @@ fn send<M: Message>(
     code::OK
 }
 
-/// What `ks_mark_dst()` says of the member used last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
-    /// It failed: if it does so too often, nothing new goes there for `mark_down_s` seconds.
-    Down,
-    /// It works after all.
-    Up,
-}
-
-impl Mark {
-    /// The mark of that name.
-    #[must_use]
-    pub fn from_name(name: &[u8]) -> Option<Self> {
-        match name {
-            b"down" => Some(Self::Down),
-            b"up" => Some(Self::Up),
-            _ => None,
-        }
-    }
-}
-
-/// Tells what happened to the member that this request was sent to last.
-pub fn mark<M: Message>(server: &Server, worker: &mut Worker, msg: &mut M, mark: Mark) -> i32 {
-    worker.refresh(server);
-    let Some(memory) = recall(msg) else {
-        return code::NOT_SELECTED;
-    };
-    let marked = with_used(worker, &memory, |_, member| {
-        if let Some(row) = server.observed.member(member.slot()) {
-            apply(server, row, member.id(), mark);
-        }
-    });
-    marked.map_or(code::NOT_SELECTED, |()| code::OK)
-}
-
-fn apply(server: &Server, row: &MemberRow, id: u64, mark: Mark) {
-    let settings = &server.settings;
-    match mark {
-        Mark::Down => {
-            let limit = FailureLimit {
-                failures: settings.mark_down_failures,
-                window_s: settings.mark_down_window_s,
-                down_s: settings.mark_down_s,
-            };
-            row.fail(id, now(), limit);
-        }
-        Mark::Up => row.mark_up(id),
-    }
-}
-
-/// Runs `f` on the member that a request was sent to last, and its pool; `None` if it has left the
-/// table.
-pub fn with_used<R>(
-    worker: &mut Worker,
-    memory: &Memory,
-    f: impl FnOnce(&Pool<'_>, &Member<'_>) -> R,
-) -> Option<R> {
-    let slot = usize::from(*memory.tried().last()?);
-    let (pool, _) = worker.pool_by_hash(memory.pool)?;
-    let member = pool.members().find(|m| m.slot() == slot)?;
-    Some(f(&pool, &member))
-}
-
-/// Whether the message comes from the address and port of a member, of one pool or of any.
-pub fn is_from_pool<M: Message>(
-    server: &Server,
-    worker: &mut Worker,
-    msg: &M,
-    pool: Option<PoolName<'_>>,
-) -> i32 {
-    worker.refresh(server);
-    let wanted = match pool {
-        None => None,
-        Some(name) => match worker.pool(name) {
-            Some((pool, _)) => Some(pool.name_hash()),
-            None => return no_pool(worker, name),
-        },
-    };
-    let table = worker.table();
-    let (ip, port) = (msg.source().ip(), msg.source().port());
-    let of_pool = |m: &Member<'_>| {
-        wanted.is_none_or(|hash| table.pool(m.pool()).is_some_and(|p| p.name_hash() == hash))
-    };
-    answer(
-        table
-            .members_at(ip)
-            .any(|m| m.address().is_some_and(|a| a.1 == port) && of_pool(&m)),
-    )
-}
-
-/// Whether there is such a pool.
-pub fn pool_exists(server: &Server, worker: &mut Worker, pool: PoolName<'_>) -> i32 {
-    worker.refresh(server);
-    answer(worker.pool(pool).is_some())
-}
-
-/// Whether any member of the pool, or the one with this URI, takes requests now.
-pub fn is_active(
-    server: &Server,
-    worker: &mut Worker,
-    name: PoolName<'_>,
-    uri: Option<&[u8]>,
-) -> i32 {
-    worker.refresh(server);
-    let Some((pool, _)) = worker.pool(name) else {
-        return no_pool(worker, name);
-    };
-    let usable = Usable::new(server, pool.slot(), &[]);
-    let mut active = (0..pool.active_len()).filter_map(|i| pool.active(i));
-    answer(active.any(|m| uri.is_none_or(|u| u == m.uri()) && usable.is(&m)))
-}
-
 /// The memory of this request.
 pub fn recall<M: Message>(msg: &mut M) -> Option<Memory> {
     Memory::from_bytes(&msg.recall(memory::NAME)?)
-}
-
-const fn answer(yes: bool) -> i32 {
-    if yes { code::OK } else { code::NO }
-}
-
-#[cold]
-fn not_set(why: HostError) -> i32 {
-    static LIMIT: RateLimit = RateLimit::new(LOG_EVERY_S);
-    LIMIT.write(
-        Level::Error,
-        format_args!("a member was found, but not set: {why}"),
-    );
-    code::FAILED
-}
-
-#[cold]
-fn no_pool(worker: &Worker, name: PoolName<'_>) -> i32 {
-    static LIMIT: RateLimit = RateLimit::new(LOG_EVERY_S);
-    let text = match name {
-        PoolName::Known(number) => worker.known_name(number).to_owned(),
-        PoolName::Text(text) => String::from_utf8_lossy(text).into_owned(),
-    };
-    let generation = worker.table().generation();
-    LIMIT.write(
-        Level::Warning,
-        format_args!("there is no pool {text:?} in generation {generation} (see kamscale.pools)"),
-    );
-    code::NO_POOL
-}
-
-#[cold]
-fn no_member(pool: &Pool<'_>, row: Option<&ProcessRow>) -> i32 {
-    static LIMIT: RateLimit = RateLimit::new(LOG_EVERY_S);
-    if let Some(counts) = row.and_then(|r| r.pools.get(pool.slot())) {
-        add(&counts.refused, 1);
-    }
-    let name = String::from_utf8_lossy(pool.name());
-    let (members, active) = (pool.len(), pool.active_len());
-    LIMIT.write(
-        Level::Warning,
-        format_args!("pool {name}: none of {members} members ({active} active) takes this request"),
-    );
-    code::NO_MEMBER
 }

@@ -6,7 +6,7 @@ use kamailio::log::{Level, RateLimit};
 use kamscale_shm::hash::mix;
 use kamscale_shm::keys::{Holder, May, Moved, Taken};
 use kamscale_shm::limits::{MAX_MEMBERS, MAX_POOLS};
-use kamscale_shm::{Member, Pool};
+use kamscale_shm::{Member, Observed, Pool};
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::selection::Usable;
@@ -64,6 +64,17 @@ impl Default for Places {
     }
 }
 
+/// What a key is in the table of keys: two pools may use the same.
+fn id(key: u64, pool: u64) -> u64 {
+    mix(key ^ pool.rotate_left(32))
+}
+
+/// Whether any call of a key lives in the pool whose name has this hash.
+#[must_use]
+pub fn is_live(observed: &Observed, pool: u64, key: u64) -> bool {
+    observed.keys().find(id(key, pool)).is_some()
+}
+
 fn holder_of(member: &Member<'_>) -> Holder {
     Holder::new(member.slot(), member.id())
 }
@@ -114,12 +125,6 @@ impl<'a> Sticky<'_, 'a> {
         let member = self.places.member(self.pool, holder);
         self.missed = member.is_none() && !self.is_newest;
         (!self.missed).then_some(member)
-    }
-
-    /// Whether any call of the key lives.
-    #[must_use]
-    pub fn is_live(&self) -> bool {
-        self.usable.observed.keys().find(self.id()).is_some()
     }
 
     /// Counts a call on the key and says where it goes. `mine` is the call's entry if it has one
@@ -180,9 +185,8 @@ impl<'a> Sticky<'_, 'a> {
         })
     }
 
-    /// What the key is in the table of keys: two pools may use the same.
     fn id(&self) -> u64 {
-        mix(self.key ^ self.pool.name_hash().rotate_left(32))
+        id(self.key, self.pool.name_hash())
     }
 
     #[cold]

@@ -11,6 +11,8 @@ mod routing;
 #[cfg(test)]
 mod selection;
 #[cfg(test)]
+mod several;
+#[cfg(test)]
 mod sticky;
 #[cfg(test)]
 mod sums;
@@ -94,19 +96,28 @@ impl Site {
 
     /// What an agent does: look at what is counted, then publish.
     fn publish(&mut self, members: &[MemberSpec]) {
+        self.publish_pools(vec![pool("p", members)]);
+    }
+
+    fn publish_pools(&mut self, pools: Vec<PoolSpec>) {
         let observer = Observer::open(self.dir.path(), "t").unwrap();
         self.publisher.learn(&observer.snapshot());
-        self.publisher
-            .publish(&TableSpec {
-                pools: vec![pool("p", members)],
-            })
-            .unwrap();
+        self.publisher.publish(&TableSpec { pools }).unwrap();
     }
 
     fn select(&mut self, msg: &mut Message, algorithm: Algorithm, key: Option<&[u8]>) -> i32 {
-        let pool = PoolName::Text(b"p");
+        self.select_from("p", msg, algorithm, key)
+    }
+
+    fn select_from(
+        &mut self,
+        pools: &str,
+        msg: &mut Message,
+        algorithm: Algorithm,
+        key: Option<&[u8]>,
+    ) -> i32 {
         let choice = Choice {
-            pool,
+            pool: PoolName::Text(pools.as_bytes()),
             algorithm,
             key,
             target: Target::Destination,

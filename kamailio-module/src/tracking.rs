@@ -4,9 +4,16 @@
 use kamailio::message::Message;
 use kamscale_shm::{Member, Observed, Pool};
 
-use crate::calls;
+use crate::calls::{self, Counted};
 use crate::memory;
 use crate::sticky::Held;
+
+/// Where the call is counted, if this is a retransmission of the INVITE that opened it.
+pub fn counted_before<M: Message>(msg: &mut M) -> Option<Counted> {
+    let selects_again = msg.recall(memory::NAME).is_some();
+    let counted = msg.with_known_call(calls::counted).flatten();
+    counted.filter(|_| !selects_again)
+}
 
 /// Counts the call on the member that `hold` finds. A retransmission of an INVITE that is counted
 /// already goes where the first one went: it neither counts again nor moves. Without a dialog nothing

@@ -11,16 +11,20 @@ use kamscale_shm::observed::add;
 use kamscale_shm::snapshot::RANK_OFFSET;
 use kamscale_shm::{DesiredReader, Pool, Refresh, Table, clock};
 
+use crate::pool_list::{self, PoolList};
 use crate::selection::Cursors;
 use crate::server::Server;
 
 /// No pool of that name in the table in use.
 const ABSENT: u32 = u32::MAX;
 
-/// A pool as a function was given it.
+/// Numbers from here on are of lists: there are fewer texts in a script.
+const LISTS_AT: usize = 1 << 32;
+
+/// A pool, or several, as a function was given it.
 #[derive(Clone, Copy, Debug)]
 pub enum PoolName<'a> {
-    /// A constant of the script, by its number ([`Worker::learn_pool`]).
+    /// A constant of the script, by its number ([`Worker::learn_pool`], [`Worker::learn_list`]).
     Known(usize),
     /// Evaluated for this request.
     Text(&'a [u8]),
@@ -33,6 +37,8 @@ pub struct Worker {
     cursors: Cursors,
     /// Pools that the script names, and where they are in the table in use.
     known: Vec<(String, u32)>,
+    /// Lists of pools in the script.
+    lists: Vec<(String, PoolList)>,
     process: usize,
 }
 
@@ -85,6 +91,7 @@ impl Worker {
             reader,
             cursors: Cursors::new(0),
             known: Vec::new(),
+            lists: Vec::new(),
             process: 0,
         };
         worker.refresh(server);
@@ -118,10 +125,36 @@ impl Worker {
         })
     }
 
-    /// The name of a known pool.
+    /// Notes a list of pools; the number stands for it in [`PoolName::Known`].
+    pub fn learn_list(&mut self, text: &str, list: PoolList) -> usize {
+        self.lists.push((text.to_owned(), list));
+        LISTS_AT + self.lists.len() - 1
+    }
+
+    /// The name of a known pool, or the text of a list.
     #[must_use]
     pub fn known_name(&self, number: usize) -> &str {
-        self.known.get(number).map_or("", |(name, _)| name)
+        let pool = self.known.get(number).map(|(name, _)| name);
+        let list = || Some(&self.lists.get(number.checked_sub(LISTS_AT)?)?.0);
+        pool.or_else(list).map_or("", String::as_str)
+    }
+
+    /// The list that was given in a pool's place; `None` if it is a pool's name.
+    ///
+    /// # Errors
+    /// What is wrong with a computed list.
+    #[must_use]
+    pub fn list(&self, name: PoolName<'_>) -> Option<Result<PoolList, String>> {
+        match name {
+            PoolName::Known(number) => {
+                let (_, list) = self.lists.get(number.checked_sub(LISTS_AT)?)?;
+                Some(Ok(*list))
+            }
+            PoolName::Text(text) => pool_list::is_list(text).then(|| {
+                let text = std::str::from_utf8(text).map_err(|_| "not UTF-8".to_owned())?;
+                PoolList::parse(text, |_| Ok(()))
+            }),
+        }
     }
 
     /// The table in use.

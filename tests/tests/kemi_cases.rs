@@ -44,6 +44,12 @@ pub(crate) const CASES: &[Case] = cases! {
     select = "1": ks_select_dst("solo");
     select_nowhere = "-2": ks_select_dst("nowhere");
     select_empty = "-3": ks_select_dst("empty");
+    list = "1": ks_select_dst("empty,solo");
+    list_next = "-3": ks_select_dst_alg("empty,solo=hash", "p2c"), ks_next_dst();
+    list_nowhere = "-2": ks_select_dst("nowhere,never");
+    list_empty = "-3": ks_select_dst("nowhere,empty");
+    list_unknown = "-4": ks_select_dst("p,solo=fastest");
+    list_domain = "1": ks_select_domain_key("empty,solo=hash", "p2c", "room-1");
     select_alg = "1": ks_select_dst_alg("p", "serial");
     select_unknown = "-4": ks_select_dst_alg("p", "fastest");
     select_key = "1": ks_select_dst_key("p", "hash", "room-1");

@@ -71,6 +71,8 @@ mod scaling;
 #[cfg(test)]
 mod second_kamailio;
 #[cfg(test)]
+mod several_pools;
+#[cfg(test)]
 mod smoke;
 #[cfg(test)]
 mod statistics;

@@ -180,6 +180,15 @@ pub(crate) fn with_word<R>(
     dialog.word().map(f)
 }
 
+/// See [`Message::with_known_call`].
+pub(crate) fn with_known_word<R>(
+    message: &mut SipMessage<'_>,
+    f: impl FnOnce(&AtomicUsize) -> R,
+) -> Option<R> {
+    let dialog = Dialog::find(BOUND.get()?, message)?;
+    dialog.word().map(f)
+}
+
 type Callback = unsafe extern "C" fn(*mut sys::dlg_cell, c_int, *mut sys::dlg_cb_params);
 
 unsafe extern "C" fn on_end(_: *mut sys::dlg_cell, _: c_int, params: *mut sys::dlg_cb_params) {

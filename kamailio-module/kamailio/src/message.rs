@@ -108,4 +108,6 @@ pub trait Message {
     /// A retransmitted INVITE and a failure route find the same word, so a change must `swap` it
     /// and give back what it held. Other processes may change it at the same time.
     fn with_call<R>(&mut self, f: impl FnOnce(&AtomicUsize) -> R) -> Option<R>;
+    /// [`Self::with_call`] of a dialog that is there already: makes none.
+    fn with_known_call<R>(&mut self, f: impl FnOnce(&AtomicUsize) -> R) -> Option<R>;
 }

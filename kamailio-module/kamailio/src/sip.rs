@@ -207,6 +207,10 @@ impl Message for SipMessage<'_> {
     fn with_call<R>(&mut self, f: impl FnOnce(&AtomicUsize) -> R) -> Option<R> {
         dialog::with_word(self, f)
     }
+
+    fn with_known_call<R>(&mut self, f: impl FnOnce(&AtomicUsize) -> R) -> Option<R> {
+        dialog::with_known_word(self, f)
+    }
 }
 
 /// The bytes of our xavp in the current list (tm puts the transaction's list there); `None` also if

@@ -10,6 +10,7 @@ use kamailio::script::{Arg, ScriptFunction, Text};
 use super::with;
 use crate::algorithm::Algorithm;
 use crate::code;
+use crate::pool_list::{self, PoolList};
 use crate::routing::{self, Choice, Mark, Target};
 use crate::worker::PoolName;
 
@@ -41,6 +42,16 @@ fn known_pool(name: &str) -> Result<usize, String> {
     .unwrap_or_else(|| Err("the module is not initialized".to_owned()))
 }
 
+/// One pool, or several; each must be known as one would.
+fn known_pools(text: &str) -> Result<usize, String> {
+    if !pool_list::is_list(text.as_bytes()) {
+        return known_pool(text);
+    }
+    let list = PoolList::parse(text, |name| known_pool(name).map(|_| ()))?;
+    with(|_, worker| worker.learn_list(text, list))
+        .ok_or_else(|| "the module is not initialized".to_owned())
+}
+
 fn known_algorithm(name: &str) -> Result<usize, String> {
     Algorithm::from_name(name.as_bytes())
         .map(|a| a as usize)
@@ -65,7 +76,7 @@ macro_rules! pool_name {
 
 fn resolve_choice(n: usize, text: &str) -> Result<usize, String> {
     match n {
-        1 => known_pool(text),
+        1 => known_pools(text),
         2 => known_algorithm(text),
         _ => Ok(0),
     }
@@ -109,7 +120,7 @@ fn select_computed(msg: &mut SipMessage<'_>, args: &[Arg<'_>], target: Target) -
         return code::BAD_PARAMETER;
     };
     let key = match args.get(2) {
-        Some(arg) if algorithm.has_key() => match arg.text(msg) {
+        Some(arg) if algorithm.has_key() || is_list(pool) => match arg.text(msg) {
             Some(text) => Some(text),
             None => return code::BAD_PARAMETER,
         },
@@ -124,7 +135,12 @@ fn select_computed(msg: &mut SipMessage<'_>, args: &[Arg<'_>], target: Target) -
     with(|server, worker| routing::select(server, worker, msg, &choice)).unwrap_or(code::FAILED)
 }
 
-/// `ks_select_dst(pool [, algorithm [, key]])`
+/// A list's pools may have algorithms of their own, which need the key.
+fn is_list(pool: PoolName<'_>) -> bool {
+    with(|_, worker| worker.list(pool).is_some()).unwrap_or(false)
+}
+
+/// `ks_select_dst(pools [, algorithm [, key]])`
 pub(super) struct SelectDst<const ARITY: usize>;
 
 impl<const N: usize> ScriptFunction for SelectDst<N> {
@@ -141,7 +157,7 @@ impl<const N: usize> ScriptFunction for SelectDst<N> {
     }
 }
 
-/// `ks_select_domain(pool [, algorithm [, key]])`
+/// `ks_select_domain(pools [, algorithm [, key]])`
 pub(super) struct SelectDomain<const ARITY: usize>;
 
 impl<const N: usize> ScriptFunction for SelectDomain<N> {

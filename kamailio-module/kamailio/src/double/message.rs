@@ -157,6 +157,11 @@ impl message::Message for Message {
         let word = self.dialogs.find(self.call_id.as_deref()?, create)?;
         Some(f(&word))
     }
+
+    fn with_known_call<R>(&mut self, f: impl FnOnce(&AtomicUsize) -> R) -> Option<R> {
+        let word = self.dialogs.find(self.call_id.as_deref()?, false)?;
+        Some(f(&word))
+    }
 }
 
 #[cfg(test)]

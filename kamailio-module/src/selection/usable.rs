@@ -1,0 +1,126 @@
+//! Whether a selection may use a member, and how loaded it is. It reads what is known and changes nothing.
+
+use kamscale_shm::layout::PoolRow;
+use kamscale_shm::{DesiredState, Member, Observed};
+
+use crate::server::{Server, now};
+use crate::sums::{is_below_bound, is_panic};
+
+/// What a selection may use of a member: neither the operator, passive detection, its answers to
+/// probes nor an earlier try of the same request speaks against it.
+#[derive(Clone, Copy, Debug)]
+pub struct Usable<'a> {
+    /// The counts.
+    pub observed: &'a Observed,
+    /// Slots that this request was sent to.
+    pub tried: &'a [u16],
+    /// What is summed over the pool.
+    sums: Option<&'a PoolRow>,
+    /// So many of the pool look down that answers to probes are not believed.
+    is_panic: bool,
+}
+
+impl<'a> Usable<'a> {
+    /// For a request to the pool of this slot that was sent to these members before.
+    #[inline]
+    #[must_use]
+    pub fn new(server: &'a Server, pool: usize, tried: &'a [u16]) -> Self {
+        let sums = server.observed.pool(pool);
+        let threshold = server.settings.panic_threshold;
+        let is_probing = server.observed.is_probing();
+        Self {
+            observed: &server.observed,
+            tried,
+            sums,
+            is_panic: is_probing && sums.is_some_and(|row| is_panic(row, threshold)),
+        }
+    }
+}
+
+impl Usable<'_> {
+    /// Whether so many members look down that their answers to probes are not believed.
+    #[must_use]
+    pub const fn is_panic(&self) -> bool {
+        self.is_panic
+    }
+
+    /// Whether the member may get this request.
+    #[inline]
+    #[must_use]
+    pub fn is(&self, member: &Member<'_>) -> bool {
+        let (slot, id) = (member.slot(), member.id());
+        let is_usable = match self.is_panic {
+            false => self.observed.is_usable(slot, id, now),
+            true => self.observed.is_usable_unprobed(slot, id, now),
+        };
+        is_usable && !self.was_tried(member)
+    }
+
+    /// Whether a new key may go to the member: it carries no more than 1.25 times its share.
+    #[inline]
+    pub(super) fn is_below_bound(&self, member: &Member<'_>) -> bool {
+        let (calls, _) = self.load(member);
+        self.sums
+            .is_none_or(|row| is_below_bound(row, member.live(), calls))
+    }
+
+    /// Whether this request was sent to the member before.
+    #[inline]
+    #[must_use]
+    pub fn was_tried(&self, member: &Member<'_>) -> bool {
+        let is = |slot: &u16| usize::from(*slot) == member.slot();
+        self.tried.iter().any(is)
+    }
+
+    /// Whether the member goes on with what it has: a draining one does, one that is disabled or
+    /// down does not.
+    #[inline]
+    #[must_use]
+    pub fn keeps(&self, member: &Member<'_>) -> bool {
+        self.observed.keeps(member.slot(), member.id(), now)
+            && member.state() != DesiredState::Disabled
+    }
+
+    /// Whether the member has room for another call.
+    #[inline]
+    #[must_use]
+    pub fn has_room(&self, member: &Member<'_>) -> bool {
+        let (calls, capacity) = self.load(member);
+        capacity == 0 || calls < capacity
+    }
+
+    /// Calls and capacity. Where members report them, a node counts its own calls only, so the larger
+    /// number is nearer to the truth, and the member knows its capacity best.
+    #[inline]
+    fn load(&self, member: &Member<'_>) -> (u64, u64) {
+        let Some(row) = self.observed.member(member.slot()) else {
+            return (0, u64::from(member.capacity()));
+        };
+        let (mut calls, mut capacity) = (row.calls_of(member.id()), member.capacity());
+        if self.observed.is_probing() && row.is_of(member.id()) {
+            let report = row.report();
+            calls = calls.max(report.calls.unwrap_or(0));
+            capacity = report.capacity.unwrap_or(capacity);
+        }
+        (u64::from(calls), u64::from(capacity))
+    }
+
+    /// Whether the member takes this turn of `weight`: it may ask for less than its weight.
+    #[inline]
+    pub(super) fn takes_turn(&self, member: &Member<'_>, random: u64) -> bool {
+        if !self.observed.is_probing() {
+            return true;
+        }
+        let row = self.observed.member(member.slot());
+        let asked = row.and_then(|row| row.report().weight.filter(|_| row.is_of(member.id())));
+        asked.is_none_or(|percent| random % 100 < u64::from(percent))
+    }
+
+    /// Whether `a` would carry less load than `b` with one call more. Without a capacity a member
+    /// counts as one that carries one call at a time: the fewest calls win.
+    #[inline]
+    pub(super) fn is_less_loaded(&self, a: &Member<'_>, b: &Member<'_>) -> bool {
+        let ((calls_a, capacity_a), (calls_b, capacity_b)) = (self.load(a), self.load(b));
+        (calls_a + 1) * capacity_b.max(1) < (calls_b + 1) * capacity_a.max(1)
+    }
+}
