@@ -4,7 +4,6 @@
 //! for any of this.
 
 mod answer;
-mod codes;
 pub mod events;
 mod machine;
 mod pace;
@@ -12,8 +11,8 @@ mod watch;
 mod watched;
 
 pub use answer::{Token, answered, not_sent};
-pub use codes::ReplyCodes;
 pub use events::Event;
+pub use kamscale_shm::ReplyCodes;
 pub use machine::{Limits, Machine, Verdict, verdict};
 pub use pace::Pace;
 pub use watch::{MAX_OUTSTANDING, MAX_PER_TURN, Probe, Turn, Watch};

@@ -1,16 +1,18 @@
 //! Pools from a file, for a Kamailio without an agent. One member a line, as in dispatcher's list:
 //!
 //! ```text
-//! # pool      member  URI                       attributes
+//! # pool      member  URI                       what else
 //! conference  conf-1  sip:10.0.0.1:5060         capacity=20 weight=100 priority=0 state=active
 //! pool conference hash_bits=14
 //! ```
+
+mod line;
 
 use std::path::Path;
 
 use kamscale_shm::encode::{Placement, encode, weighted};
 use kamscale_shm::rows::RowTable;
-use kamscale_shm::{DesiredState, MemberSpec, PoolSpec, Table, TableSpec, limits};
+use kamscale_shm::{PoolSpec, Table, TableSpec, limits};
 
 /// Reads the file into a table of generation 0.
 ///
@@ -53,89 +55,42 @@ fn table(spec: &TableSpec) -> Result<Table, String> {
 pub fn parse(text: &str) -> Result<TableSpec, String> {
     let mut spec = TableSpec::default();
     for (number, line) in (1..).zip(text.lines()) {
-        let line = line.split('#').next().unwrap_or("");
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let done = match words.as_slice() {
-            [] => Ok(()),
-            ["pool", name, attributes @ ..] => pool_line(&mut spec, name, attributes),
-            [pool, name, uri, attributes @ ..] => {
-                member_line(name, uri, attributes).map(|m| pool_of(&mut spec, pool).members.push(m))
-            }
-            _ => Err("a line is `POOL MEMBER URI [ATTRIBUTE=VALUE ...]` or \
-                      `pool POOL hash_bits=N`"
-                .to_owned()),
-        };
-        done.map_err(|e| format!("{number}: {e}"))?;
+        take(&mut spec, line).map_err(|e| format!("{number}: {e}"))?;
     }
     Ok(spec)
 }
 
+fn take(spec: &mut TableSpec, line: &str) -> Result<(), String> {
+    let words = line::words(line)?;
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [] => Ok(()),
+        ["pool", name, rest @ ..] => line::pool(pool_of(spec, name), rest),
+        [pool, name, uri, rest @ ..] => {
+            line::member(name, uri, rest).map(|m| pool_of(spec, pool).members.push(m))
+        }
+        _ => Err("a line is `POOL MEMBER URI [KEY=VALUE ...]` or `pool POOL KEY=VALUE ...`".into()),
+    }
+}
+
 fn pool_of<'a>(spec: &'a mut TableSpec, name: &str) -> &'a mut PoolSpec {
-    let index = spec
-        .pools
-        .iter()
-        .position(|p| p.name == name)
-        .unwrap_or_else(|| {
-            let hash_bits = limits::DEFAULT_HASH_BITS;
-            spec.pools.push(PoolSpec {
-                name: name.to_owned(),
-                hash_bits,
-                members: Vec::new(),
-            });
-            spec.pools.len() - 1
+    let known = spec.pools.iter().position(|p| p.name == name);
+    let index = known.unwrap_or_else(|| {
+        spec.pools.push(PoolSpec {
+            name: name.to_owned(),
+            hash_bits: limits::DEFAULT_HASH_BITS,
+            members: Vec::new(),
+            options: Default::default(),
         });
+        spec.pools.len() - 1
+    });
     &mut spec.pools[index]
-}
-
-fn pool_line(spec: &mut TableSpec, name: &str, attributes: &[&str]) -> Result<(), String> {
-    let pool = pool_of(spec, name);
-    for attribute in attributes {
-        match attribute.split_once('=') {
-            Some(("hash_bits", value)) => pool.hash_bits = number("hash_bits", value)?,
-            _ => return Err(format!("{attribute:?}: a pool has only hash_bits=N")),
-        }
-    }
-    Ok(())
-}
-
-fn member_line(name: &str, uri: &str, attributes: &[&str]) -> Result<MemberSpec, String> {
-    let mut member = MemberSpec {
-        name: name.to_owned(),
-        uri: uri.to_owned(),
-        state: DesiredState::Active,
-        weight: limits::DEFAULT_WEIGHT,
-        priority: 0,
-        capacity: 0,
-    };
-    for attribute in attributes {
-        let (key, value) = attribute.split_once('=').unwrap_or((attribute, ""));
-        match key {
-            "capacity" => member.capacity = number(key, value)?,
-            "weight" => member.weight = number(key, value)?,
-            "priority" => member.priority = number(key, value)?,
-            "state" => {
-                member.state = DesiredState::from_name(value)
-                    .ok_or("state is joining, active, draining or disabled")?;
-            }
-            _ => {
-                return Err(format!(
-                    "{key:?}: a member has capacity, weight, priority and state"
-                ));
-            }
-        }
-    }
-    Ok(member)
-}
-
-fn number<T: std::str::FromStr>(key: &str, value: &str) -> Result<T, String> {
-    value
-        .parse()
-        .map_err(|_| format!("{key}={value}: not a number it can have"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kamscale_shm::DesiredState;
 
     #[test]
     fn a_file_gives_its_pools() {
@@ -152,13 +107,53 @@ mod tests {
     }
 
     #[test]
+    fn pools_and_members_have_everything_that_an_agent_can_give_them() {
+        let spec = parse(
+            "a m sip:x socket=udp:10.0.0.1:5060 attributes=\"site=fra mitte; #1=x\" proxy=sip:p \
+             probe=off probe_from=sip:me@x probe_socket=side\n\
+             pool a slow_start_s=30 respect_capacity=on overflow=b panic_threshold=20 \
+             probe_interval_s=0.5 probe_jitter=0 probe_timeout_s=1 probe_failures=2 \
+             probe_successes=4 probe_method=INFO probe_from=sip:us@x probe_socket=side \
+             probe_codes=2xx;404\n\
+             pool b probe_interval_s=0",
+        )
+        .unwrap();
+        let member = &spec.pools[0].members[0].options;
+        assert_eq!(member.attributes, "site=fra mitte; #1=x");
+        assert_eq!(
+            (&*member.socket, &*member.proxy),
+            ("udp:10.0.0.1:5060", "sip:p")
+        );
+        assert!(!member.probe);
+        let pool = &spec.pools[0].options;
+        assert_eq!((pool.slow_start_s, pool.respect_capacity), (30, true));
+        assert_eq!((&*pool.overflow, pool.panic_threshold), ("b", Some(20)));
+        let probe = &pool.probe;
+        assert_eq!(
+            (probe.interval_ms, probe.timeout_ms),
+            (Some(500), Some(1000))
+        );
+        assert_eq!((probe.failures, probe.successes), (Some(2), Some(4)));
+        assert_eq!((&*probe.method, &*probe.codes), ("INFO", "2xx;404"));
+        assert_eq!(spec.pools[1].options.probe.interval_ms, Some(0));
+        let mut spec = spec;
+        spec.pools[0].members[0].options.attributes = "a=b".to_owned();
+        let mut read = table(&spec).unwrap().to_spec();
+        read.pools.sort_by(|a, b| a.name.cmp(&b.name));
+        assert_eq!(read, spec, "through a table");
+    }
+
+    #[test]
     fn an_error_names_its_line_and_the_word() {
         for (text, wanted) in [
             ("\na b", "2: a line is"),
             ("a b sip:x weight=many", "1: weight=many"),
             ("a b sip:x colour=red", "1: \"colour\""),
             ("a b sip:x state=tired", "1: state is"),
-            ("pool a size=3", "1: \"size=3\""),
+            ("pool a size=3", "1: \"size\""),
+            ("pool a overflow=\"b", "1: a quote"),
+            ("pool a probe_interval_s=soon", "1: probe_interval_s=soon"),
+            ("a b sip:x probe=maybe", "1: probe=maybe"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.starts_with(wanted), "{error}");

@@ -47,6 +47,7 @@ fn member(name: &str) -> MemberSpec {
         weight: 100,
         priority: 0,
         capacity: 10,
+        options: Default::default(),
     }
 }
 
@@ -55,6 +56,7 @@ fn pool(name: &str, members: &[MemberSpec]) -> PoolSpec {
         name: name.to_owned(),
         hash_bits: 10,
         members: members.to_vec(),
+        options: Default::default(),
     }
 }
 

@@ -223,6 +223,7 @@ mod tests {
                 name,
                 hash_bits: 10,
                 members,
+                options: Default::default(),
             }],
         }
     }

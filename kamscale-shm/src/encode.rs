@@ -4,9 +4,12 @@
 //! ```text
 //! header (8 words) | pools (8 each, by name hash) | members (8 each, pool by pool)
 //! | active lists (1 word per active member) | sources (2 words per address, by hash)
-//! | rows (4 per word) | strings (names and URIs)
+//! | rows (4 per word) | options (8 words for each who has any) | strings
 //! ```
 
+mod options;
+
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::hash::{member_id, mix, xxh3};
@@ -14,6 +17,8 @@ use crate::limits::MAX_TABLE_WORDS;
 use crate::rows::RowTable;
 use crate::spec::{DesiredState, MemberSpec, PoolSpec, SpecError, TableSpec};
 use crate::{checksum, uri};
+
+pub(crate) use options::OPTION_TEXTS;
 
 /// First word of every table: `KSTABLE` and the version of this encoding.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"KSTABLE\x01");
@@ -61,8 +66,18 @@ pub fn encode(
     order.sort_by_key(|i| xxh3(spec.pools[*i].name.as_bytes()));
     let members: usize = spec.pools.iter().map(|p| p.members.len()).sum();
     let mut out = Encoder::new(spec.pools.len(), members);
+    let names = || order.iter().map(|from| spec.pools[*from].name.as_str());
+    let overflows = spec.pools.iter().any(|p| !p.options.overflow.is_empty());
+    let indices: HashMap<&str, usize> = if overflows {
+        names().zip(0..).collect()
+    } else {
+        HashMap::new()
+    };
     for (index, from) in order.iter().enumerate() {
-        out.pool(index, &spec.pools[*from], &placements[*from]);
+        let pool = &spec.pools[*from];
+        let overflow = indices.get(pool.options.overflow.as_str()).copied();
+        let options = out.pool_options(&pool.options, overflow);
+        out.pool(index, pool, &placements[*from], options);
     }
     out.finish(generation)
 }
@@ -73,6 +88,7 @@ struct Encoder {
     /// Active lists, then rows: offsets in pools are relative until the sections are joined.
     active: Vec<u64>,
     rows: Vec<u64>,
+    options: Vec<u64>,
     sources: Vec<(u64, u64)>,
     strings: Vec<u8>,
 }
@@ -88,6 +104,7 @@ impl Encoder {
             members: Vec::with_capacity(members * RECORD_WORDS),
             active: Vec::with_capacity(members),
             rows: Vec::new(),
+            options: Vec::new(),
             sources: Vec::with_capacity(members),
             strings: Vec::with_capacity(members * 48),
         }
@@ -99,7 +116,7 @@ impl Encoder {
         at
     }
 
-    fn pool(&mut self, index: usize, spec: &PoolSpec, placed: &Placement<'_>) {
+    fn pool(&mut self, index: usize, spec: &PoolSpec, placed: &Placement<'_>, options: u64) {
         let first = self.members.len() / RECORD_WORDS;
         let list = self.active.len();
         let name = self.string(&spec.name);
@@ -128,7 +145,7 @@ impl Encoder {
         self.pools.extend_from_slice(&[
             xxh3(spec.name.as_bytes()),
             pair(name, spec.name.len() as u64),
-            pair(u64::from(placed.slot), u64::from(placed.rows.bits())),
+            pair(u64::from(placed.slot), u64::from(placed.rows.bits())) | options << 48,
             pair(first as u64, spec.members.len() as u64),
             pair(list as u64, active.len() as u64),
             rows_at as u64,
@@ -138,6 +155,7 @@ impl Encoder {
     }
 
     fn member(&mut self, pool: usize, id: u64, spec: &MemberSpec, slot: u32) {
+        let options = self.member_options(&spec.options);
         let uri = self.string(&spec.uri);
         let name = self.string(&spec.name);
         let host = uri::host_port(&spec.uri);
@@ -160,7 +178,10 @@ impl Encoder {
         self.members.extend_from_slice(&[
             id,
             u64::from(slot) | (spec.state as u64) << 32 | family << 40 | u64::from(port) << 48,
-            u64::from(spec.weight) | u64::from(live) << 16 | u64::from(spec.priority) << 32,
+            u64::from(spec.weight)
+                | u64::from(live) << 16
+                | u64::from(spec.priority) << 32
+                | options << 48,
             pair(u64::from(spec.capacity), pool as u64),
             uri | (spec.uri.len() as u64) << 32 | (host.start as u64) << 48,
             name | (spec.name.len() as u64) << 32 | (host.len() as u64) << 48,
@@ -176,7 +197,8 @@ impl Encoder {
         let active_at = RECORD_WORDS + self.pools.len() + self.members.len();
         let sources_at = active_at + self.active.len();
         let rows_at = sources_at + self.sources.len() * SOURCE_WORDS;
-        let strings_at = rows_at + self.rows.len();
+        let options_at = rows_at + self.rows.len();
+        let strings_at = options_at + self.options.len();
         let total = strings_at + self.strings.len().div_ceil(8);
         if total > MAX_TABLE_WORDS {
             let what = "bytes of table (fewer members, or fewer hash_bits)";
@@ -198,6 +220,7 @@ impl Encoder {
             member[4] += texts_at;
             member[5] += texts_at;
         }
+        self.place_option_texts(texts_at);
         let mut words = Vec::with_capacity(total);
         words.extend_from_slice(&[
             MAGIC,
@@ -207,7 +230,10 @@ impl Encoder {
             pair(pools as u64, members as u64),
             pair(sources_at as u64, self.sources.len() as u64),
             pair(strings_at as u64, self.strings.len() as u64),
-            0,
+            pair(
+                options_at as u64,
+                (self.options.len() / RECORD_WORDS) as u64,
+            ),
         ]);
         words.extend_from_slice(&self.pools);
         words.extend_from_slice(&self.members);
@@ -218,6 +244,7 @@ impl Encoder {
                 .flat_map(|(hash, member)| [*hash, *member]),
         );
         words.extend_from_slice(&self.rows);
+        words.extend_from_slice(&self.options);
         self.strings
             .resize(self.strings.len().next_multiple_of(8), 0);
         words.extend(self.strings.chunks_exact(8).map(|c| {

@@ -4,6 +4,8 @@
 //! The publisher knows it best: it alone sees every publication, while a Kamailio process sees those
 //! in force when it looks. It must not decide anything: nothing but reports reads it.
 
+mod options;
+
 use std::collections::HashMap;
 use std::fmt::Write;
 
@@ -33,12 +35,28 @@ pub enum What {
     Capacity,
     /// Its URI.
     Uri,
+    /// The local socket that its requests leave by.
+    Socket,
+    /// What scripts may read of it.
+    Attributes,
+    /// The proxy before it.
+    Proxy,
+    /// How it, or the members of the pool, are probed.
+    Probe,
+    /// How long the pool's members start slowly.
+    SlowStart,
+    /// Whether the pool's members get more than their capacity.
+    RespectCapacity,
+    /// The pool that takes what this one cannot.
+    Overflow,
+    /// When the pool's answers to probes are not believed.
+    PanicThreshold,
     /// Something else of it.
     Other,
 }
 
 impl What {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 19] = [
         Self::PoolAdded,
         Self::PoolRemoved,
         Self::HashBits,
@@ -49,6 +67,14 @@ impl What {
         Self::Priority,
         Self::Capacity,
         Self::Uri,
+        Self::Socket,
+        Self::Attributes,
+        Self::Proxy,
+        Self::Probe,
+        Self::SlowStart,
+        Self::RespectCapacity,
+        Self::Overflow,
+        Self::PanicThreshold,
         Self::Other,
     ];
 
@@ -66,6 +92,14 @@ impl What {
             Self::Priority => "priority",
             Self::Capacity => "capacity",
             Self::Uri => "uri",
+            Self::Socket => "socket",
+            Self::Attributes => "attributes",
+            Self::Proxy => "proxy",
+            Self::Probe => "probe",
+            Self::SlowStart => "slow_start_s",
+            Self::RespectCapacity => "respect_capacity",
+            Self::Overflow => "overflow",
+            Self::PanicThreshold => "panic_threshold",
             Self::Other => "other",
         }
     }
@@ -143,6 +177,7 @@ fn of_pool(was: &PoolSpec, is: &PoolSpec, found: &mut Vec<Change>) {
         let (from, to) = (was.hash_bits.to_string(), is.hash_bits.to_string());
         found.push(change(is, "", What::HashBits, &from, &to));
     }
+    options::of_pool(was, is, found);
     let mut old: HashMap<&str, &MemberSpec> = was.members.iter().map(|m| (&*m.name, m)).collect();
     for member in &is.members {
         match old.remove(&*member.name) {
@@ -172,6 +207,7 @@ fn of_member(pool: &PoolSpec, was: &MemberSpec, is: &MemberSpec, found: &mut Vec
     let capacity = |m: &MemberSpec| m.capacity.to_string();
     compare(What::Capacity, capacity(was), capacity(is));
     compare(What::Uri, was.uri.clone(), is.uri.clone());
+    options::of_member(&was.options, &is.options, &mut compare);
     if found.len() == before {
         found.push(change(pool, &is.name, What::Other, "", ""));
     }

@@ -21,7 +21,7 @@ pub const DESIRED_MAGIC: u64 = u64::from_le_bytes(*b"KSDESIRE");
 /// Version of both files.
 pub const MAJOR: u32 = 2;
 /// See [`MAJOR`].
-pub const MINOR: u32 = 0;
+pub const MINOR: u32 = 1;
 /// What `ready` holds once the rest of the file may be read.
 pub const READY: u32 = 0x5245_4459;
 

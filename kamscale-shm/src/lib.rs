@@ -29,8 +29,10 @@ pub mod limits;
 mod mapping;
 pub mod member_row;
 pub mod observed;
+pub mod options;
 pub mod publication;
 mod publisher;
+mod reply_codes;
 pub mod rows;
 mod slots;
 pub mod snapshot;
@@ -44,7 +46,9 @@ pub use files::ShmError;
 pub use hash::{AsItIs, ById, member_id, xxh3};
 pub use health::Health;
 pub use observed::Observed;
+pub use options::{MemberOptions, PoolOptions, ProbeOptions};
 pub use publisher::{PublishError, Publisher};
+pub use reply_codes::ReplyCodes;
 pub use snapshot::{
     FeatureCount, MemberObserved, Observer, PoolObserved, Probed, Snapshot, WorkerObserved,
 };

@@ -13,6 +13,10 @@ pub const MAX_PROCESSES: usize = 512;
 pub const MAX_NAME_BYTES: usize = 63;
 /// Bytes of a member's URI.
 pub const MAX_URI_BYTES: usize = 255;
+/// Bytes of a member's attributes ([`crate::options`]).
+pub const MAX_ATTRIBUTES_BYTES: usize = 1023;
+/// Pools through which a request may overflow, one after the other.
+pub const MAX_OVERFLOWS: usize = 8;
 /// Bytes of one encoded table: what a slot can hold.
 pub const MAX_TABLE_BYTES: usize = 16 << 20;
 /// Words of one encoded table.

@@ -1,11 +1,14 @@
 //! What the agent wants: pools and members in plain values, and the rules they must meet.
 
+mod overflow;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::BuildHasherDefault;
 
 use crate::hash::{ById, member_id};
 use crate::limits;
+use crate::options::{MemberOptions, OptionFault, PoolOptions};
 
 /// Whether a member takes new requests, as the agent (or `pools_file`) wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,6 +74,8 @@ pub struct PoolSpec {
     pub hash_bits: u8,
     /// Its members, in any order.
     pub members: Vec<MemberSpec>,
+    /// What else it has.
+    pub options: PoolOptions,
 }
 
 /// One SIP destination of a pool.
@@ -88,6 +93,8 @@ pub struct MemberSpec {
     pub priority: u16,
     /// Calls it may carry; 0 means not limited (and a load that is never known).
     pub capacity: u32,
+    /// What else it has.
+    pub options: MemberOptions,
 }
 
 /// Why a table cannot be published.
@@ -106,6 +113,13 @@ pub enum SpecError {
     Duplicate(String),
     /// The row table of a pool has too few or too many bits.
     HashBits(String),
+    /// An option of a pool or member is impossible.
+    Option {
+        /// Whose, as `pool NAME` or `member POOL/NAME`.
+        of: String,
+        /// Which, and why.
+        fault: OptionFault,
+    },
     /// A limit is exceeded.
     Limit {
         /// What there is too much of.
@@ -140,6 +154,7 @@ impl fmt::Display for SpecError {
                 limits::HASH_BITS.start(),
                 limits::HASH_BITS.end()
             ),
+            Self::Option { of, fault } => write!(f, "{of}: {}: {}", fault.key, fault.why),
             Self::Limit { what, limit, is } => {
                 write!(f, "{is} {what}; at most {limit} are possible")
             }
@@ -209,6 +224,7 @@ impl TableSpec {
                 ids.push(id);
             }
         }
+        overflow::check(&self.pools)?;
         Ok(ids)
     }
 }
@@ -221,10 +237,23 @@ impl PoolSpec {
         if !limits::HASH_BITS.contains(&self.hash_bits) {
             return Err(SpecError::HashBits(self.name.clone()));
         }
+        let own = |fault| {
+            let of = format!("pool {}", self.name);
+            SpecError::Option { of, fault }
+        };
+        self.options.check().map_err(own)?;
+        self.options.probe.check().map_err(|fault| {
+            let of = format!("pool {}: probe", self.name);
+            SpecError::Option { of, fault }
+        })?;
         for member in &self.members {
             if !is_name(&member.name) {
                 return Err(SpecError::Name(member.name.clone()));
             }
+            member.options.check().map_err(|fault| {
+                let of = format!("member {}/{}", self.name, member.name);
+                SpecError::Option { of, fault }
+            })?;
             if !is_uri(&member.uri) {
                 let name = format!("{}/{}", self.name, member.name);
                 return Err(SpecError::Uri {

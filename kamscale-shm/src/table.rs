@@ -4,6 +4,7 @@
 
 mod check;
 mod member;
+mod options;
 mod pool;
 mod words;
 

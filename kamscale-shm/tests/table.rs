@@ -9,6 +9,7 @@ use std::path::Path;
 
 use kamscale_shm::spec::{DesiredState, MemberSpec, PoolSpec, TableSpec};
 use kamscale_shm::{DesiredReader, Observed, Publisher, Refresh, Table, xxh3};
+use kamscale_shm::{MemberOptions, PoolOptions, ProbeOptions};
 use proptest::prelude::*;
 
 fn member(name: &str, state: DesiredState, weight: u16, capacity: u32) -> MemberSpec {
@@ -20,6 +21,49 @@ fn member(name: &str, state: DesiredState, weight: u16, capacity: u32) -> Member
         weight,
         priority: u16::from(weight > 100),
         capacity,
+        options: member_options(name, capacity),
+    }
+}
+
+/// Of every fourth member nothing, of the others some, of some everything.
+fn member_options(name: &str, number: u32) -> MemberOptions {
+    let text = |of: u32, text: &str| match number % 4 {
+        0 => String::new(),
+        rest if rest == of || rest == 3 => format!("{text}{name}"),
+        _ => String::new(),
+    };
+    MemberOptions {
+        socket: text(1, "udp:10.0.0.1:"),
+        attributes: text(2, "site=fra;name="),
+        proxy: text(1, "sip:proxy."),
+        probe: number % 8 != 2,
+        probe_from: text(2, "sip:from@"),
+        probe_socket: text(1, "socket-"),
+    }
+}
+
+/// Of one pool nothing, of the others something; each overflows into the first of those before it.
+fn pool_options(number: usize, before: Option<&String>) -> PoolOptions {
+    let n = u32::try_from(number).unwrap();
+    if n == 0 {
+        return PoolOptions::default();
+    }
+    PoolOptions {
+        slow_start_s: n * 7,
+        respect_capacity: n % 2 == 1,
+        overflow: before.cloned().unwrap_or_default(),
+        panic_threshold: (n % 3 != 0).then_some(100),
+        probe: ProbeOptions {
+            interval_ms: (n % 2 == 0).then_some(n % 4 * 500),
+            jitter_percent: (n % 3 == 1).then_some(0),
+            timeout_ms: (n % 4 == 1).then_some(900),
+            failures: (n % 2 == 1).then_some(1000),
+            successes: (n % 3 == 2).then_some(1000),
+            method: if n % 2 == 1 { "INFO" } else { "" }.to_owned(),
+            from: if n % 3 == 1 { "sip:me@x" } else { "" }.to_owned(),
+            socket: if n % 4 == 1 { "tls:[::1]:5061" } else { "" }.to_owned(),
+            codes: if n % 2 == 0 { "2xx;404" } else { "" }.to_owned(),
+        },
     }
 }
 
@@ -40,16 +84,19 @@ fn model() -> impl Strategy<Value = BTreeMap<String, BTreeMap<String, (DesiredSt
 }
 
 fn spec_of(model: &BTreeMap<String, BTreeMap<String, (DesiredState, u16, u32)>>) -> TableSpec {
-    let pool = |(name, members): (&String, &BTreeMap<String, (DesiredState, u16, u32)>)| PoolSpec {
+    type Members = BTreeMap<String, (DesiredState, u16, u32)>;
+    let first = model.keys().next();
+    let pool = |(number, (name, members)): (usize, (&String, &Members))| PoolSpec {
         name: name.clone(),
         hash_bits: 10,
         members: members
             .iter()
             .map(|(n, (s, w, c))| member(n, *s, *w, *c))
             .collect(),
+        options: pool_options(number, first),
     };
     TableSpec {
-        pools: model.iter().map(pool).collect(),
+        pools: model.iter().enumerate().map(pool).collect(),
     }
 }
 
@@ -172,6 +219,12 @@ proptest! {
                     prop_assert!(pool.weighted(number).is_none_or(|m| m.uri().len() < 256));
                 }
                 prop_assert!(pool.members().all(|m| m.host_port().len() < 256 && m.address().is_none_or(|_| true)));
+                let mut next = Some(pool);
+                let steps = std::iter::from_fn(|| {
+                    next = next?.overflow().and_then(|i| table.pool(i));
+                    next
+                });
+                prop_assert!(steps.count() <= kamscale_shm::limits::MAX_OVERFLOWS, "a chain without end");
             }
             table.members_at("10.0.1.1".parse().unwrap()).for_each(drop);
         }
@@ -199,6 +252,7 @@ fn one_pool(members: usize) -> TableSpec {
             name: "p".into(),
             hash_bits: 12,
             members: members.collect(),
+            options: Default::default(),
         }],
     }
 }
@@ -278,7 +332,7 @@ fn another_layout_version_is_named_on_both_sides() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("layout 9.0") && error.contains("needs 2.0"),
+        error.contains("layout 9.") && error.contains("needs 2."),
         "{error}"
     );
 }

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use kamscale_shm::{DesiredState, MemberSpec, PoolSpec};
+use kamscale_shm::{DesiredState, MemberOptions, MemberSpec, PoolSpec};
 use kamscale_tests::{PATIENCE, RunDir, SipClient, wait_until};
 use serde_json::{Value, json};
 
@@ -39,6 +39,10 @@ fn tables() -> [Vec<PoolSpec>; 2] {
         weight: 50,
         priority: 3,
         capacity: 20,
+        options: MemberOptions {
+            attributes: "site=fra".into(),
+            ..MemberOptions::default()
+        },
         ..member("m0", at(11))
     };
     let after = vec![changed, member("m2", at(3))];
@@ -69,6 +73,7 @@ fn every_publication_is_told_by_what_it_changed_also_after_a_restart() {
         conference("m0", "priority", "0", "3"),
         conference("m0", "capacity", "0", "20"),
         conference("m0", "uri", &at(1), &at(11)),
+        conference("m0", "attributes", "", "site=fra"),
         conference("m2", "member_added", "", &at(3)),
         conference("m1", "member_removed", &at(2), ""),
         change("new", "", "pool_added", "", ""),
@@ -85,7 +90,7 @@ fn every_publication_is_told_by_what_it_changed_also_after_a_restart() {
         assert_eq!(told[1]["changes"], json!(wanted));
         assert_eq!(
             (&told[1]["total"], &told[1]["left_out"]),
-            (&9.into(), &0.into())
+            (&10.into(), &0.into())
         );
         let added = &told[2]["changes"];
         assert_eq!(added[0], change("conference", "", "pool_added", "", ""));

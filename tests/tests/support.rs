@@ -73,6 +73,7 @@ pub(crate) fn member(name: &str, uri: impl std::fmt::Display) -> MemberSpec {
         weight: limits::DEFAULT_WEIGHT,
         priority: 0,
         capacity: 0,
+        options: Default::default(),
     }
 }
 
@@ -82,6 +83,7 @@ pub(crate) fn pool(name: &str, members: Vec<MemberSpec>) -> PoolSpec {
         name: name.into(),
         hash_bits: limits::DEFAULT_HASH_BITS,
         members,
+        options: Default::default(),
     }
 }
 

@@ -6,6 +6,7 @@ mod causes;
 mod client;
 mod cloud;
 mod explain;
+mod members;
 mod plans;
 mod pools;
 mod show;
@@ -108,23 +109,7 @@ enum PoolCommand {
 #[derive(Debug, Subcommand)]
 enum MemberCommand {
     /// Add a member that somebody else runs
-    Add {
-        /// Its pool
-        pool: String,
-        /// Its name
-        name: String,
-        /// Where requests go, as sip:192.0.2.1:5060
-        uri: String,
-        /// Calls that it may carry [default: capacity_calls of the pool]
-        #[arg(long)]
-        capacity: Option<u32>,
-        /// Share of requests against its siblings
-        #[arg(long)]
-        weight: Option<u16>,
-        /// For the algorithm serial: the highest is used first
-        #[arg(long)]
-        priority: Option<u16>,
-    },
+    Add(Box<members::NewMember>),
     /// No new requests; calls go on and the member stays
     Drain(Which),
     /// Requests again
@@ -225,26 +210,7 @@ pub async fn run(cli: Cli) -> Result<String, Failure> {
 fn member_request(command: MemberCommand) -> (&'static str, Value) {
     let which = |which: Which| json!({"pool": which.pool, "name": which.name});
     match command {
-        MemberCommand::Add {
-            pool,
-            name,
-            uri,
-            capacity,
-            weight,
-            priority,
-        } => {
-            let mut body = json!({"pool": pool, "name": name, "uri": uri});
-            for (key, value) in [
-                ("capacity_calls", capacity.map(Value::from)),
-                ("weight", weight.map(Value::from)),
-                ("priority", priority.map(Value::from)),
-            ] {
-                if let Some(value) = value {
-                    body[key] = value;
-                }
-            }
-            ("add", body)
-        }
+        MemberCommand::Add(member) => ("add", member.body()),
         MemberCommand::Drain(member) => ("drain", which(member)),
         MemberCommand::Resume(member) => ("resume", which(member)),
         MemberCommand::Remove { which: member, now } => {

@@ -5,6 +5,7 @@ mod host;
 mod lease;
 mod members;
 mod openstack;
+mod options;
 mod policy;
 mod prometheus;
 mod stacks;
@@ -19,6 +20,7 @@ use host::check_host;
 use lease::check_lease;
 use members::{check_local, check_members};
 use openstack::{check_cloud, check_decide, check_heat};
+use options::{check_member_options, check_pool_options};
 use policy::{check_policy, check_signals_written};
 use prometheus::{check_prometheus, check_source};
 use stacks::{check_stack, check_stacked_pool};
@@ -140,6 +142,8 @@ fn check_pool(config: &Config, name: &str, pool: &PoolConfig) -> Checked {
         pool.member.capacity_calls > 0,
         "0 would make the load unknown; write the calls that a member may carry",
     )?;
+    check_member_options(&["pools", name, "member"], &pool.member.options())?;
+    check_pool_options(config, name, pool)?;
     check_signals_written(config, &path, &pool.signals)?;
     check_decide(config, name)?;
     if let Some(heat) = &pool.heat {

@@ -36,7 +36,7 @@ pub use keys::{FloorConfig, SignalConfig, TargetConfig};
 pub use lease::LeaseConfig;
 pub use local::{LocalConfig, StopSignal};
 pub use nodes::{GnocchiConfig, NodeSource, NodesConfig};
-pub use pool::{FixedMember, MemberTemplate, PoolConfig};
+pub use pool::{FixedMember, MemberTemplate, PoolConfig, ProbeConfig};
 pub use prometheus::PrometheusConfig;
 pub use signal::{GnocchiSignal, SignalSource};
 pub use stack::StackConfig;

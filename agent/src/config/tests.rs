@@ -2,6 +2,7 @@
 
 mod features;
 mod openstack;
+mod options;
 mod sources;
 mod stacks;
 
@@ -270,6 +271,7 @@ fn the_example_is_valid_and_names_every_key() {
         "prometheus",
         "pools.x",
         "stacks.x",
+        "pools.x.probe",
         "pools.x.member",
         "pools.x.local",
         "pools.x.heat",

@@ -202,7 +202,7 @@ async fn ask(shared: &Shared, command: Command) -> Response {
     let asked = async {
         shared
             .controls
-            .send(Control::Command(command, answer))
+            .send(Control::Command(Box::new(command), answer))
             .await
             .ok()?;
         answered.await.ok()

@@ -168,6 +168,7 @@ pub(crate) mod tests {
             uri: "sip:127.0.0.1".into(),
             capacity_calls: 20,
             weight: 100,
+            options: Default::default(),
             priority: 0,
             origin: Origin::Plan,
             stage,

@@ -1,14 +1,16 @@
 //! Commands of operators: members that come, drain, resume and go by hand.
 
+use kamscale_shm::MemberOptions;
 use serde::{Deserialize, Serialize};
 
 use super::{Agent, SignalRequest};
 use crate::actuator::Handle;
+use crate::config::MemberTemplate;
 use crate::journal::Event;
 use crate::state::{Member, Origin, Stage};
 
 /// Which member, and what it is like if it is new.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MemberRequest {
     /// Its pool.
@@ -27,9 +29,48 @@ pub struct MemberRequest {
     /// For the algorithm `serial` (add).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<u16>,
+    /// The local socket that its requests leave by (add).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket: Option<String>,
+    /// What scripts may read of it (add).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<String>,
+    /// The proxy before it (add).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
+    /// Whether it is probed (add).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<bool>,
+    /// From of its probes (add).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe_from: Option<String>,
+    /// Socket that its probes leave by (add).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe_socket: Option<String>,
     /// Without waiting for its calls to end (remove).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub now: bool,
+}
+
+impl MemberRequest {
+    /// What Kamailio needs of the new member beside the numbers.
+    fn options(&self, template: &MemberTemplate) -> MemberOptions {
+        let mut options = template.options();
+        let texts = [
+            (&mut options.socket, &self.socket),
+            (&mut options.attributes, &self.attributes),
+            (&mut options.proxy, &self.proxy),
+            (&mut options.probe_from, &self.probe_from),
+            (&mut options.probe_socket, &self.probe_socket),
+        ];
+        for (text, wanted) in texts {
+            if let Some(wanted) = wanted {
+                text.clone_from(wanted);
+            }
+        }
+        options.probe = self.probe.unwrap_or(options.probe);
+        options
+    }
 }
 
 /// What an operator may ask for.
@@ -115,6 +156,10 @@ impl Agent {
             let why = "capacity 0 makes the load unknown; give the calls that it may carry";
             return Err(CommandError::Invalid(why.into()));
         }
+        let options = request.options(&config.member);
+        options
+            .check()
+            .map_err(|fault| CommandError::Invalid(format!("{}: {}", fault.key, fault.why)))?;
         let state = self.state.pools.entry(pool.clone()).or_default();
         if state.members.contains_key(name) {
             return Err(CommandError::Conflict(format!(
@@ -125,6 +170,7 @@ impl Agent {
             uri: uri.into(),
             capacity_calls,
             weight: request.weight.unwrap_or(config.member.weight),
+            options,
             priority: request.priority.unwrap_or(config.member.priority),
             origin: Origin::Command,
             stage: Stage::Active,

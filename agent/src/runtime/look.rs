@@ -95,6 +95,7 @@ impl Agent {
             uri: String::new(),
             capacity_calls: config.member.capacity_calls,
             weight: config.member.weight,
+            options: config.member.options(),
             priority: config.member.priority,
             origin: Origin::Plan,
             stage: Stage::Booting,

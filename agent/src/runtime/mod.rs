@@ -55,7 +55,7 @@ pub enum Control {
     /// End; leave table, calls and members alone (SIGTERM).
     Stop,
     /// A command of an operator, with where its answer goes.
-    Command(Command, oneshot::Sender<Result<String, CommandError>>),
+    Command(Box<Command>, oneshot::Sender<Result<String, CommandError>>),
 }
 
 /// The loop and everything that it owns.
@@ -149,7 +149,7 @@ impl Agent {
                         interval = self.interval();
                     }
                     Some(Control::Command(command, answer)) => {
-                        let result = self.command(command, now_s());
+                        let result = self.command(*command, now_s());
                         self.publish_and_report(now_s());
                         // Whoever asked may have gone; the command was carried out all the same.
                         let _ = answer.send(result);

@@ -124,6 +124,7 @@ fn reconcile_members(state: &mut PoolState, pool: &PoolConfig, now_s: f64) {
             Origin::Plan => {
                 member.capacity_calls = template.capacity_calls;
                 member.weight = template.weight;
+                member.options = template.options();
                 member.priority = template.priority;
             }
             Origin::Config => {
@@ -142,6 +143,7 @@ fn reconcile_members(state: &mut PoolState, pool: &PoolConfig, now_s: f64) {
                 member.uri = new.uri;
                 member.capacity_calls = new.capacity_calls;
                 member.weight = new.weight;
+                member.options = new.options;
                 member.priority = new.priority;
                 let returns = member.origin == Origin::Config && member.stage == Stage::Leaving;
                 member.origin = Origin::Config;
@@ -163,6 +165,7 @@ fn fixed_member(fixed: &FixedMember, pool: &PoolConfig, now_s: f64) -> Member {
         uri: fixed.uri.clone(),
         capacity_calls: fixed.capacity_calls.unwrap_or(pool.member.capacity_calls),
         weight: fixed.weight.unwrap_or(pool.member.weight),
+        options: fixed.options(&pool.member),
         priority: fixed.priority.unwrap_or(pool.member.priority),
         origin: Origin::Config,
         stage: Stage::Active,

@@ -4,11 +4,13 @@
 //! control loop is its only writer.
 
 mod file;
+mod options;
 mod rebuild;
 mod table;
 
 use std::collections::BTreeMap;
 
+use kamscale_shm::MemberOptions;
 use serde::{Deserialize, Serialize};
 
 use crate::actuator::Handle;
@@ -198,6 +200,9 @@ pub struct Member {
     pub weight: u16,
     /// For the algorithm `serial`.
     pub priority: u16,
+    /// What else Kamailio needs of it.
+    #[serde(default, skip_serializing_if = "options::is_default", with = "options")]
+    pub options: MemberOptions,
     /// Who brought it.
     pub origin: Origin,
     /// The stage of its life.

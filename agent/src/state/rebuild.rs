@@ -65,6 +65,7 @@ pub fn rebuild(
                     uri: spec.uri.clone(),
                     capacity_calls: spec.capacity,
                     weight: spec.weight,
+                    options: spec.options.clone(),
                     priority: spec.priority,
                     origin,
                     stage,

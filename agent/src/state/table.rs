@@ -12,6 +12,7 @@ pub fn table(state: &State, pools: &BTreeMap<String, PoolConfig>) -> TableSpec {
     let pools = pools.iter().map(|(name, config)| PoolSpec {
         name: name.clone(),
         hash_bits: config.hash_bits,
+        options: config.options(),
         members: listed(state, name)
             .map(|(name, state, member)| MemberSpec {
                 name: name.clone(),
@@ -20,6 +21,7 @@ pub fn table(state: &State, pools: &BTreeMap<String, PoolConfig>) -> TableSpec {
                 weight: member.weight,
                 priority: member.priority,
                 capacity: member.capacity_calls,
+                options: member.options.clone(),
             })
             .collect(),
     });
@@ -33,13 +35,18 @@ pub fn is_table(spec: &TableSpec, state: &State, pools: &BTreeMap<String, PoolCo
     let same_pool = |(spec, (name, config)): (&PoolSpec, (&String, &PoolConfig))| {
         let members = listed(state, name).map(|(name, state, member)| {
             let numbers = (member.weight, member.priority, member.capacity_calls);
-            (name.as_str(), member.uri.as_str(), state, numbers)
+            let texts = (name.as_str(), member.uri.as_str(), &member.options);
+            (texts, state, numbers)
         });
         let specified = spec.members.iter().map(|spec| {
             let numbers = (spec.weight, spec.priority, spec.capacity);
-            (spec.name.as_str(), spec.uri.as_str(), spec.state, numbers)
+            let texts = (spec.name.as_str(), spec.uri.as_str(), &spec.options);
+            (texts, spec.state, numbers)
         });
-        spec.name == *name && spec.hash_bits == config.hash_bits && specified.eq(members)
+        spec.name == *name
+            && spec.hash_bits == config.hash_bits
+            && spec.options == config.options()
+            && specified.eq(members)
     };
     spec.pools.len() == pools.len() && spec.pools.iter().zip(pools).all(same_pool)
 }
@@ -85,12 +92,13 @@ mod tests {
         ]);
         let spec = table(&state, &pools);
         assert!(is_table(&spec, &state, &pools));
-        let changes: [fn(&mut Member); 6] = [
+        let changes: [fn(&mut Member); 7] = [
             |m| m.uri = "sip:127.0.0.2".into(),
             |m| m.uri = String::new(),
             |m| m.weight = 1,
             |m| m.priority = 1,
             |m| m.capacity_calls = 1,
+            |m| m.options.attributes = "site=fra".into(),
             |m| m.stage = Stage::Stopping,
         ];
         for change in changes {
@@ -101,8 +109,15 @@ mod tests {
         let mut fewer = pools.clone();
         fewer.remove("queue");
         assert!(!is_table(&spec, &state, &fewer));
-        let mut other = pools;
-        other.get_mut("queue").unwrap().hash_bits = 14;
-        assert!(!is_table(&spec, &state, &other));
+        let changes: [fn(&mut PoolConfig); 3] = [
+            |p| p.hash_bits = 14,
+            |p| p.slow_start_s = 20,
+            |p| p.probe.interval_s = Some(2.0),
+        ];
+        for change in changes {
+            let mut other = pools.clone();
+            other.get_mut("queue").map(change).unwrap();
+            assert!(!is_table(&spec, &state, &other));
+        }
     }
 }

@@ -4,6 +4,7 @@ use clap::Parser;
 use kamscale_agent::cli::{self, Cli, Failure};
 use kamscale_agent::config::Listen;
 use kamscale_agent::http::{self, Shared};
+use kamscale_shm::MemberOptions;
 use tokio::task::JoinHandle;
 
 use crate::harness::{Bench, Running, run};
@@ -25,6 +26,37 @@ pub(crate) async fn serve(bench: &Bench, agent: &Running) -> Vec<JoinHandle<()>>
     http::serve(&[Listen::Unix(bench.path("agent.sock"))], shared)
         .await
         .unwrap()
+}
+
+#[test]
+fn a_member_that_is_added_has_what_the_command_says() {
+    run(async {
+        let bench = Bench::new();
+        let pool = "mode = \"paused\"\nslow_start_s = 30\n\
+                    [pools.conference.probe]\ninterval_s = 2";
+        bench.configure(pool);
+        let agent = bench.start();
+        agent.until("a first round", |status| status.ready).await;
+        serve(&bench, &agent).await;
+        let add = "member add conference c9 sip:127.0.2.2 --attributes site=ber;trunk=7 \
+                   --local-socket udp:127.0.0.1:5060 --probe off";
+        kamscale(&bench, add).await.unwrap();
+        let table = bench.kamailio.0.lock().unwrap().published.clone().unwrap();
+        let pool = table.pools.iter().find(|p| p.name == "conference").unwrap();
+        assert_eq!(pool.options.slow_start_s, 30);
+        assert_eq!(pool.options.probe.interval_ms, Some(2000));
+        let member = pool.members.iter().find(|m| m.name == "c9").unwrap();
+        let options = MemberOptions {
+            socket: "udp:127.0.0.1:5060".into(),
+            attributes: "site=ber;trunk=7".into(),
+            probe: false,
+            ..MemberOptions::default()
+        };
+        assert_eq!(member.options, options);
+        let wrong = "member add conference c10 sip:127.0.2.3 --attributes site";
+        let wrong = kamscale(&bench, wrong).await.unwrap_err();
+        assert!(wrong.message.contains("KEY=VALUE"), "{wrong:?}");
+    });
 }
 
 #[test]

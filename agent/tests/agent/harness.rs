@@ -267,10 +267,7 @@ impl Running {
             pool: "conference".into(),
             name: name.into(),
             uri: (verb == "add").then(|| "sip:127.0.0.1:5999".into()),
-            capacity_calls: None,
-            weight: None,
-            priority: None,
-            now: false,
+            ..MemberRequest::default()
         };
         let command = match verb {
             "add" => Command::Add(request),
@@ -279,7 +276,7 @@ impl Running {
             _ => Command::Remove(request),
         };
         let (sender, answer) = oneshot::channel();
-        let control = Control::Command(command, sender);
+        let control = Control::Command(Box::new(command), sender);
         self.controls.send(control).await.unwrap();
         answer.await.unwrap()
     }

@@ -6,6 +6,7 @@ use std::hint::black_box;
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
+use kamscale_shm::MemberOptions;
 use kamscale_shm::spec::{DesiredState, MemberSpec, PoolSpec, TableSpec};
 use kamscale_shm::{Member, Pool, Table, checksum, encode, rows, xxh3};
 use libfuzzer_sys::fuzz_target;
@@ -79,11 +80,17 @@ fn true_table(pools: usize) -> Vec<u64> {
         weight: u16::try_from(i * 40).unwrap_or(0),
         priority: u16::try_from(i).unwrap_or(0),
         capacity: 10,
+        options: MemberOptions {
+            attributes: format!("n={i}"),
+            probe: i % 4 != 0,
+            ..MemberOptions::default()
+        },
     };
     let pool = |i: usize| PoolSpec {
         name: format!("p{i}"),
         hash_bits: 10,
         members: (0..i * 3).map(member).collect(),
+        options: Default::default(),
     };
     let spec = TableSpec {
         pools: (0..pools).map(pool).collect(),

@@ -14,6 +14,7 @@ fn member(name: &str) -> MemberSpec {
         weight: 100,
         priority: 0,
         capacity: 20,
+        options: Default::default(),
     }
 }
 
@@ -22,6 +23,7 @@ fn table(pools: &[(&str, &[&str])]) -> TableSpec {
         name: (*name).to_owned(),
         hash_bits: 10,
         members: members.iter().map(|m| member(m)).collect(),
+        options: Default::default(),
     };
     TableSpec {
         pools: pools.iter().map(pool).collect(),
@@ -55,15 +57,32 @@ fn every_kind_of_change_is_found() {
     changed.priority = 7;
     changed.capacity = 30;
     changed.uri = "sip:elsewhere".to_owned();
+    changed.options.socket = "side".to_owned();
+    changed.options.attributes = "a=1".to_owned();
+    changed.options.proxy = "sip:proxy".to_owned();
+    (changed.options.probe, changed.options.probe_from) = (false, "sip:me@x".to_owned());
+    let options = &mut after.pools[0].options;
+    (options.slow_start_s, options.respect_capacity) = (30, true);
+    (options.overflow, options.panic_threshold) = ("a".to_owned(), Some(20));
+    (options.probe.interval_ms, options.probe.codes) = (Some(500), "2xx".to_owned());
     assert_eq!(
         shown(&changes(&before, &after)),
         [
             "b/ hash_bits 10 12",
+            "b/ slow_start_s 0 30",
+            "b/ respect_capacity off on",
+            "b/ overflow  a",
+            "b/ panic_threshold  20",
+            "b/ probe  interval_ms=500 codes=2xx",
             "a/m state active draining",
             "a/m weight 100 50",
             "a/m priority 0 7",
             "a/m capacity 20 30",
             "a/m uri sip:m.example sip:elsewhere",
+            "a/m socket  side",
+            "a/m attributes  a=1",
+            "a/m proxy  sip:proxy",
+            "a/m probe on off from=sip:me@x",
             "a/o member_added  sip:o.example",
             "a/n member_removed sip:n.example ",
             "new/ pool_added  ",

@@ -89,8 +89,10 @@ mod tests {
                 weight: 100,
                 priority: 0,
                 capacity: 10,
+                options: Default::default(),
             }],
             name,
+            options: Default::default(),
         };
         let mut spec = TableSpec {
             pools: (0..100).map(|n| pool(format!("p{n:02}"))).collect(),

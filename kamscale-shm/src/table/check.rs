@@ -1,7 +1,10 @@
 //! The validation of a table: nothing in it is believed, also not with a right checksum.
 
+mod options;
+
 use std::fmt;
 
+use super::options::SECTION_WORD;
 use super::words::{high, low, record, u16_at};
 use crate::checksum;
 use crate::encode::{CHECKED_FROM, MAGIC, RECORD_WORDS, SOURCE_WORDS};
@@ -57,6 +60,7 @@ pub(super) fn check(words: &[u64], length: usize) -> Result<(), TableError> {
     for index in 0..limits.members {
         limits.check_member(words, index)?;
     }
+    limits.check_options(words)?;
     let sources = &words[limits.sources..][..limits.source_count * SOURCE_WORDS];
     if sources
         .chunks_exact(SOURCE_WORDS)
@@ -75,6 +79,8 @@ struct Sections {
     source_count: usize,
     strings: usize,
     string_bytes: usize,
+    options: usize,
+    option_count: usize,
 }
 
 impl Sections {
@@ -86,6 +92,8 @@ impl Sections {
             source_count: high(words[5]),
             strings: low(words[6]),
             string_bytes: high(words[6]),
+            options: low(words[SECTION_WORD]),
+            option_count: high(words[SECTION_WORD]),
         };
         let records = RECORD_WORDS * (1 + sections.pools + sections.members);
         let sources_end = sections.sources + sections.source_count * SOURCE_WORDS;
@@ -93,7 +101,9 @@ impl Sections {
         if sections.pools > limits::MAX_POOLS || sections.members > limits::MAX_MEMBERS {
             return Err(TableError::Record("number of pools or members"));
         }
-        if records > words.len() || sources_end > words.len() || strings_end > words.len() {
+        let options_end = sections.options + sections.option_count * RECORD_WORDS;
+        let ends = [records, sources_end, strings_end, options_end];
+        if ends.iter().any(|end| *end > words.len()) {
             return Err(TableError::Record("section"));
         }
         Ok(sections)
@@ -109,7 +119,8 @@ impl Sections {
         let pool = record(words, RECORD_WORDS * (1 + index));
         let (first, count) = (low(pool[3]), high(pool[3]));
         let (list, active) = (low(pool[4]), high(pool[4]));
-        let (rows, bits) = (low(pool[5]), high(pool[2]));
+        let (rows, bits) = (low(pool[5]), usize::from(u16_at(pool[2], 32)));
+        self.check_options_of(pool)?;
         if !self.holds(low(pool[1]), high(pool[1])) || low(pool[2]) >= limits::MAX_POOLS {
             return Err(TableError::Record("pool name or slot"));
         }
@@ -145,6 +156,7 @@ impl Sections {
 
     fn check_member(&self, words: &[u64], index: usize) -> Result<(), TableError> {
         let member = record(words, RECORD_WORDS * (1 + self.pools + index));
+        self.check_options_of(member)?;
         let uri_length = usize::from(u16_at(member[4], 32));
         let name_length = usize::from(u16_at(member[5], 32));
         let host_end = usize::from(u16_at(member[4], 48)) + usize::from(u16_at(member[5], 48));

@@ -124,6 +124,7 @@ impl<'a> Member<'a> {
             weight: self.weight(),
             priority: self.priority(),
             capacity: self.capacity(),
+            options: self.options_spec(),
         }
     }
 }

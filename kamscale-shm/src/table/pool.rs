@@ -170,6 +170,7 @@ impl<'a> Pool<'a> {
             name: String::from_utf8_lossy(self.name()).into_owned(),
             hash_bits: self.hash_bits(),
             members: self.members().map(|m| m.to_spec()).collect(),
+            options: self.options_spec(),
         }
     }
 }

@@ -31,6 +31,7 @@ fn member(name: String, draw: &mut Draw, generation: u64) -> MemberSpec {
         weight: 100,
         priority: 0,
         capacity,
+        options: Default::default(),
     }
 }
 
@@ -44,6 +45,7 @@ pub(crate) fn table_of(generation: u64) -> TableSpec {
             name,
             hash_bits,
             members: members.collect(),
+            options: Default::default(),
         }
     };
     // Members that are always there: their slots and keys must never move.

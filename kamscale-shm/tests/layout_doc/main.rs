@@ -7,6 +7,7 @@
 mod bits;
 mod example;
 mod files;
+mod options;
 mod page;
 mod records;
 mod structure;

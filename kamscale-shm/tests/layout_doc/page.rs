@@ -7,8 +7,8 @@ use kamscale_shm::layout::{
 };
 use kamscale_shm::limits::{
     DEFAULT_HASH_BITS, DEFAULT_WEIGHT, HASH_BITS, HISTORY_SLOTS, HISTORY_WORDS, KEY_GROUPS,
-    KEYS_PER_GROUP, MAX_FEATURES, MAX_MEMBERS, MAX_NAME_BYTES, MAX_POOLS, MAX_PROCESSES,
-    MAX_TABLE_BYTES, MAX_TABLE_WORDS, MAX_URI_BYTES, TABLE_SLOTS,
+    KEYS_PER_GROUP, MAX_ATTRIBUTES_BYTES, MAX_FEATURES, MAX_MEMBERS, MAX_NAME_BYTES, MAX_OVERFLOWS,
+    MAX_POOLS, MAX_PROCESSES, MAX_TABLE_BYTES, MAX_TABLE_WORDS, MAX_URI_BYTES, TABLE_SLOTS,
 };
 
 use crate::files::{common_structures, desired_structures, observed_structures};
@@ -89,6 +89,16 @@ fn limits() -> Vec<(&'static str, String, &'static str)> {
             "MAX_URI_BYTES",
             MAX_URI_BYTES.to_string(),
             "bytes of a member's URI",
+        ),
+        (
+            "MAX_ATTRIBUTES_BYTES",
+            MAX_ATTRIBUTES_BYTES.to_string(),
+            "bytes of a member's attributes",
+        ),
+        (
+            "MAX_OVERFLOWS",
+            MAX_OVERFLOWS.to_string(),
+            "pools through which a request may overflow",
         ),
         (
             "MAX_TABLE_BYTES",

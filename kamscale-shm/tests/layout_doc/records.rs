@@ -7,9 +7,10 @@ use kamscale_shm::{checksum, member_id, xxh3};
 
 use crate::bits::{Bits, bits, write_bits};
 use crate::example::{
-    ACTIVE_AT, Example, FIRST_SLOT, MEMBERS_AT, POOL_SLOT, POOLS_AT, ROWS_AT, SOURCES_AT,
-    STRINGS_AT, example,
+    ACTIVE_AT, Example, FIRST_SLOT, MEMBERS_AT, OPTIONS_AT, POOL_SLOT, POOLS_AT, ROWS_AT,
+    SOURCES_AT, STRINGS_AT, example,
 };
+use crate::options::{member_texts, pool_texts, write_options};
 
 const TABLE: &str = "
 ## The table in a slot
@@ -20,7 +21,7 @@ copy once, and uses the copy; a table that fails is refused as a whole, and the 
 ```text
 header (8 words) | pools (8 each, by name hash) | members (8 each, pool by pool)
 | active lists (1 word per active member, by falling priority) | sources (2 words per address, by hash)
-| rows (4 per word) | strings (names and URIs)
+| rows (4 per word) | options (8 words for each pool or member that has any) | strings
 ```
 ";
 
@@ -53,6 +54,7 @@ pub(crate) fn write_table(page: &mut String) {
         part(ROWS_AT, 1),
         &example.rows(),
     );
+    write_options(page, &example);
     let name = &example.first.name;
     let text: &[u8] = &example.words[STRINGS_AT].to_ne_bytes();
     assert_eq!(
@@ -63,9 +65,12 @@ pub(crate) fn write_table(page: &mut String) {
 }
 
 impl Example {
-    fn strings_of(pool: &PoolSpec) -> usize {
-        let members = pool.members.iter().map(|m| m.uri.len() + m.name.len());
-        pool.name.len() + members.sum::<usize>()
+    pub(crate) fn strings_of(pool: &PoolSpec) -> usize {
+        let members = pool.members.iter().map(|m| {
+            let options = member_texts(m);
+            options.concat().len() + m.uri.len() + m.name.len()
+        });
+        pool_texts(pool).concat().len() + pool.name.len() + members.sum::<usize>()
     }
 
     fn header(&self) -> Vec<Bits> {
@@ -94,13 +99,15 @@ impl Example {
             bits(5, 32, 32, "sources", 4),
             bits(6, 0, 32, "first word of the strings", STRINGS_AT as u64),
             bits(6, 32, 32, "bytes of strings", strings as u64),
-            bits(7, 0, 64, "unused, zero", 0),
+            bits(7, 0, 32, "first word of the options", OPTIONS_AT as u64),
+            bits(7, 32, 32, "records of options", 2),
         ]
     }
 
     fn pool(&self) -> Vec<Bits> {
         let rows = ROWS_AT + (1 << 11) / 4;
-        let name = (8 * STRINGS_AT + Self::strings_of(&self.first)) as u64;
+        let before = Self::strings_of(&self.first) + pool_texts(&self.second).concat().len();
+        let name = (8 * STRINGS_AT + before) as u64;
         let members = (MEMBERS_AT + 3 * RECORD_WORDS) as u64;
         vec![
             bits(
@@ -119,7 +126,8 @@ impl Example {
                 "its slot: the index of its `PoolCounts`",
                 u64::from(POOL_SLOT),
             ),
-            bits(2, 32, 32, "rows, as bits", 11),
+            bits(2, 32, 16, "rows, as bits", 11),
+            bits(2, 48, 16, "its options, counted from 1; 0: none", 1),
             bits(3, 0, 32, "its first member, over all pools", 3),
             bits(3, 32, 32, "its members", 3),
             bits(
@@ -175,7 +183,7 @@ impl Example {
             bits(2, 0, 16, "weight", 50),
             bits(2, 16, 16, "live weight: the weight if active, else 0", 50),
             bits(2, 32, 16, "priority", 3),
-            bits(2, 48, 16, "unused, zero", 0),
+            bits(2, 48, 16, "its options, counted from 1; 0: none", 2),
             bits(3, 0, 32, "capacity; 0: not limited", 25),
             bits(3, 32, 32, "its pool's index", 1),
             bits(4, 0, 32, "its URI: byte of the table", uri as u64),

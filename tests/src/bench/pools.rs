@@ -54,6 +54,7 @@ pub fn member(index: usize, port: u16) -> MemberSpec {
         weight: DEFAULT_WEIGHT,
         priority: 0,
         capacity: 100,
+        options: Default::default(),
     }
 }
 
@@ -64,6 +65,7 @@ pub fn pool(size: usize) -> PoolSpec {
         name: name(size),
         hash_bits: DEFAULT_HASH_BITS,
         members: (0..size).map(|i| member(i, port(size))).collect(),
+        options: Default::default(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use kamscale_shm::spec::{is_name, is_uri};
 
+use super::options::check_member_options;
 use super::{At, Checked, NAME_RULE};
 use crate::config::{LocalConfig, PoolConfig};
 
@@ -87,6 +88,7 @@ pub(super) fn check_members(name: &str, pool: &PoolConfig) -> Checked {
             member.capacity_calls != Some(0),
             "0 makes the load unknown",
         )?;
+        check_member_options(&path, &member.options(&pool.member))?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use kamailio::process::Local;
+use kamscale_shm::options;
 
 use super::{at_least_1, not_empty};
 use crate::health::{Limits, Pace, Probing, ReplyCodes};
@@ -59,12 +60,8 @@ pub(in crate::exports) fn callback() -> Option<&'static str> {
 }
 
 pub(in crate::exports) fn method(value: &str) -> Result<(), String> {
-    let is_token = value.bytes().all(|b| b.is_ascii_uppercase());
-    if !is_token || ["", "ACK", "CANCEL", "INVITE", "BYE", "PRACK"].contains(&value) {
-        return Err(format!(
-            "probe_method {value:?}: use one that begins no call and needs none, as OPTIONS, INFO \
-             or NOTIFY"
-        ));
+    if !options::is_method(value) {
+        return Err(format!("probe_method {value:?} {}", options::METHOD_RULE));
     }
     let value = value.to_owned();
     TEXTS.with(|t| t.method = value);
