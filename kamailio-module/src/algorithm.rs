@@ -18,15 +18,17 @@ pub enum Algorithm {
     P2c = 5,
     /// By a key: weighted, and a change moves only the keys that it must.
     Hash = 6,
-    /// By a key, which stays where it is while any of its calls lives.
-    Sticky = 7,
     /// As [`Self::Hash`], but past members that carry more than 1.25 times their share of the calls.
-    BoundedHash = 8,
+    BoundedHash = 7,
+    /// By a key, which stays where it is while any of its calls lives.
+    Sticky = 8,
+    /// All at once, beginning with each in turn.
+    Fork = 9,
 }
 
 impl Algorithm {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
+    /// All of them, by their numbers.
+    pub const ALL: [Self; 10] = [
         Self::RoundRobin,
         Self::Random,
         Self::Weight,
@@ -34,8 +36,9 @@ impl Algorithm {
         Self::LeastCalls,
         Self::P2c,
         Self::Hash,
-        Self::Sticky,
         Self::BoundedHash,
+        Self::Sticky,
+        Self::Fork,
     ];
     /// What `ks_select_dst(pool)` uses.
     pub const DEFAULT: Self = Self::RoundRobin;
@@ -45,6 +48,13 @@ impl Algorithm {
     #[inline]
     pub const fn has_key(self) -> bool {
         matches!(self, Self::Hash | Self::BoundedHash | Self::Sticky)
+    }
+
+    /// Whether a selection is more than choosing one member.
+    #[must_use]
+    #[inline]
+    pub const fn is_apart(self) -> bool {
+        matches!(self, Self::Sticky | Self::Fork)
     }
 
     /// Its name in the script.
@@ -60,6 +70,7 @@ impl Algorithm {
             Self::Hash => "hash",
             Self::Sticky => "sticky",
             Self::BoundedHash => "bounded_hash",
+            Self::Fork => "fork",
         }
     }
 

@@ -154,6 +154,7 @@ impl By {
             Algorithm::Random => Self::Turn("chance"),
             Algorithm::Weight => Self::Turn("weight"),
             Algorithm::P2c => Self::Turn("load_of_two"),
+            Algorithm::Fork => Self::Turn("all"),
         }
     }
 

@@ -8,6 +8,7 @@ mod remote;
 mod variables;
 mod watcher;
 
+use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -19,6 +20,7 @@ use kamscale_shm::ShmError;
 use kamscale_shm::limits::MAX_PROCESSES;
 
 use crate::calls;
+use crate::routing::fork;
 use crate::server::{Server, now};
 use crate::sums;
 use crate::worker::{self, Worker};
@@ -88,7 +90,8 @@ impl Module for Kamscale {
 
 /// Whether every call is counted. If not, that is said, and an agent removes nothing.
 fn calls_are_tracked() -> bool {
-    if let Err(why) = dialog::bind(ended) {
+    let callbacks = dialog::Callbacks { ended, answered };
+    if let Err(why) = dialog::bind(callbacks) {
         log::warning(format_args!(
             "{why}: calls per member are not counted, least_calls and p2c see none, and an agent \
              removes nothing (loadmodule \"dialog.so\")"
@@ -129,6 +132,11 @@ fn ended(word: &AtomicUsize) {
     if let Some(server) = SERVER.get() {
         calls::end(&server.observed, word);
     }
+}
+
+/// A forked call is answered.
+fn answered(word: &AtomicUsize, pool: usize, from: SocketAddr) {
+    with(|server, worker| fork::answered(&server.observed, worker.table(), word, pool, from));
 }
 
 /// A caught panic is seen from outside, too (`kamscale.workers`, the agent).

@@ -3,6 +3,7 @@
 
 mod ask;
 mod attempt;
+pub mod fork;
 mod mark;
 mod refusal;
 mod several;
@@ -74,8 +75,11 @@ pub fn select<M: Message>(
         Algorithm::Hash | Algorithm::BoundedHash | Algorithm::Sticky => key_of(msg, choice),
         _ => 0,
     };
-    if choice.algorithm == Algorithm::Sticky {
-        return select_by_key(server, worker, msg, choice, key);
+    if choice.algorithm.is_apart() {
+        return match choice.algorithm {
+            Algorithm::Fork => fork::select(server, worker, msg, choice),
+            _ => select_by_key(server, worker, msg, choice, key),
+        };
     }
     let row = worker.row(server);
     let Some((pool, cursors)) = worker.pool(choice.pool) else {
@@ -174,6 +178,11 @@ pub fn next<M: Message>(server: &Server, worker: &mut Worker, msg: &mut M, targe
     let usable = Usable::new(server, pool.slot(), memory.tried());
     let (algorithm, key) = (memory.algorithm, memory.key);
     let found = attempt_next(server, msg, &pool, cursors, &usable, algorithm, key);
+    if algorithm == Algorithm::Fork
+        && let Some(first) = &found
+    {
+        fork::add_others(server, msg, &pool, first, &mut memory);
+    }
     let Some(member) = found.filter(|member| memory.add(member.slot())) else {
         return no_member(&pool, row);
     };

@@ -31,7 +31,7 @@ pub fn select<'a>(
         return None;
     }
     match algorithm {
-        Algorithm::RoundRobin => {
+        Algorithm::RoundRobin | Algorithm::Fork => {
             let turn = cursors.turn(pool);
             first_from(pool, turn, usable)
         }

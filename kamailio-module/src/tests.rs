@@ -5,6 +5,8 @@ mod admission;
 #[cfg(test)]
 mod calls;
 #[cfg(test)]
+mod fork;
+#[cfg(test)]
 mod health;
 #[cfg(test)]
 mod routing;

@@ -29,6 +29,8 @@ mod explain;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
+mod forking;
+#[cfg(test)]
 mod health;
 #[cfg(test)]
 mod jsonrpc;

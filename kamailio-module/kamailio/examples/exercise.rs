@@ -2,6 +2,7 @@
 //! process and requests of the module's own, event routes, expressions as parameters. For tests/exercise.sh only; not a model of a module.
 
 use std::ffi::CStr;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use kamailio::event_route::EventRoute;
@@ -28,7 +29,11 @@ impl Module for Exercise {
     const NAME: &'static CStr = c"exercise";
 
     fn init() -> Result<(), String> {
-        match dialog::bind(ended) {
+        let callbacks = dialog::Callbacks {
+            ended,
+            answered: call_answered,
+        };
+        match dialog::bind(callbacks) {
             Ok(()) => log::info(format_args!("dialog bound")),
             Err(absent) => log::warning(format_args!("{absent}")),
         }
@@ -52,6 +57,11 @@ impl Module for Exercise {
         }
         Ok(())
     }
+}
+
+fn call_answered(word: &AtomicUsize, note: usize, from: SocketAddr) {
+    let word = word.load(Relaxed);
+    log::info(format_args!("answered {word} by {from}, note {note}"));
 }
 
 fn asked(uri: &str) -> Result<(), String> {
@@ -238,7 +248,9 @@ impl ScriptFunction for Call {
     const ARITY: usize = 0;
 
     fn call(msg: &mut SipMessage<'_>, _: &[Arg<'_>]) -> i32 {
-        match msg.with_call(|word| word.swap(77, Relaxed)) {
+        let before = msg.with_call(|word| word.swap(77, Relaxed));
+        let _ = msg.on_answer(5);
+        match before {
             Some(0) => 1,
             Some(_) => 2,
             None => -1,

@@ -11,8 +11,9 @@
 
 use std::ffi::{CStr, c_int};
 use std::mem::MaybeUninit;
+use std::net::SocketAddr;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kamailio_sys as sys;
 
@@ -51,18 +52,27 @@ struct Bound {
     find: unsafe extern "C" fn(*mut sys::sip_msg) -> *mut sys::dlg_cell,
     release: unsafe extern "C" fn(*mut sys::dlg_cell),
     manage: Manage,
-    ended: fn(&AtomicUsize),
+    callbacks: Callbacks,
+}
+
+/// What a module wants to hear of its dialogs, in whichever process (timer and main process included).
+#[derive(Clone, Copy, Debug)]
+pub struct Callbacks {
+    /// A dialog failed, ended, expired or is destroyed: at least once, up to several times, so it must
+    /// take what it needs from the word with a swap.
+    ///
+    /// It may run inside [`Message::with_call`], when that gives back the last reference to a dialog
+    /// that another process has ended: it must not use a `process::Local` that is held around that call.
+    pub ended: fn(&AtomicUsize),
+    /// A call for which [`Message::on_answer`] asked is answered: its word, the note, and the address that
+    /// the answer came from.
+    pub answered: fn(&AtomicUsize, usize, SocketAddr),
 }
 
 static BOUND: OnceLock<Bound> = OnceLock::new();
 
-/// Binds the dialog module; call it once, in `Module::init`. `ended` gets the word of a dialog that
-/// failed, ended, expired or is destroyed: at least once, up to several times, in any process
-/// (timer and main process included), so it must take what it needs from the word with a swap.
-///
-/// It may run inside [`Message::with_call`], when that gives back the last reference to a dialog that
-/// another process has ended: it must not use a `process::Local` that is held around that call.
-pub fn bind(ended: fn(&AtomicUsize)) -> Result<(), Absent> {
+/// Binds the dialog module; call it once, in `Module::init`.
+pub fn bind(callbacks: Callbacks) -> Result<(), Absent> {
     let load = export(c"load_dlg").ok_or(Absent)?;
     let manage = export(c"dlg_manage").ok_or(Absent)?;
     let mut binds = MaybeUninit::<sys::dlg_binds>::zeroed();
@@ -80,7 +90,7 @@ pub fn bind(ended: fn(&AtomicUsize)) -> Result<(), Absent> {
         find: binds.get_dlg.ok_or(Absent)?,
         release: binds.release_dlg.ok_or(Absent)?,
         manage,
-        ended,
+        callbacks,
     };
     BOUND.set(bound).map_err(|_| Absent)
 }
@@ -111,40 +121,49 @@ impl Dialog<'_> {
         (!cell.is_null()).then_some(Dialog { cell, bound })
     }
 
-    /// Our word in the dialog's list of callbacks.
-    fn word(&self) -> Option<&AtomicUsize> {
+    /// The word of our entry with this callback.
+    fn word(&self, of: Callback) -> Option<&AtomicUsize> {
         // SAFETY: we hold a reference, so the dialog is there.
-        let mut entry = unsafe { (*self.cell).cbs.first };
-        while !entry.is_null() {
-            // SAFETY: entries are only ever added in front, and freed with the dialog.
-            let callback = unsafe { (*entry).callback };
-            if callback.is_some_and(|f| std::ptr::fn_addr_eq(f, on_end as Callback)) {
-                // SAFETY: as above; only the address is taken.
-                let param = unsafe { &raw mut (*entry).param };
-                // SAFETY: an aligned word of shared memory that lives as long as the dialog; only
-                // this crate reads or writes the param of this entry, and only as an atomic.
-                return Some(unsafe { AtomicUsize::from_ptr(param.cast()) });
-            }
-            // SAFETY: as above.
-            entry = unsafe { (*entry).next };
-        }
-        None
+        unsafe { word(self.cell, of) }
     }
 
-    fn register(&self) -> Option<()> {
+    fn register(&self, types: u32, callback: Callback) -> Option<()> {
         // SAFETY: the callback has the declared type, and without a free function the param may be
         // any word.
         let done = unsafe {
             (self.bound.register)(
                 self.cell,
-                ENDS as c_int,
-                Some(on_end),
+                types as c_int,
+                Some(callback),
                 std::ptr::null_mut(),
                 None,
             )
         };
         (done == 0).then_some(())
     }
+}
+
+/// The word of our entry with this callback in a dialog's list.
+///
+/// # Safety
+/// The dialog must be there for `'a`.
+unsafe fn word<'a>(cell: *mut sys::dlg_cell, of: Callback) -> Option<&'a AtomicUsize> {
+    // SAFETY: the dialog is there.
+    let mut entry = unsafe { (*cell).cbs.first };
+    while !entry.is_null() {
+        // SAFETY: entries are only ever added in front, and freed with the dialog.
+        let callback = unsafe { (*entry).callback };
+        if callback.is_some_and(|f| std::ptr::fn_addr_eq(f, of)) {
+            // SAFETY: as above; only the address is taken.
+            let param = unsafe { &raw mut (*entry).param };
+            // SAFETY: an aligned word of shared memory that lives as long as the dialog; only
+            // this crate reads or writes the param of this entry, and only as an atomic.
+            return Some(unsafe { AtomicUsize::from_ptr(param.cast()) });
+        }
+        // SAFETY: as above.
+        entry = unsafe { (*entry).next };
+    }
+    None
 }
 
 /// See [`Message::with_call`]. Only an initial INVITE gets a new word: a dialog that is older than
@@ -170,14 +189,24 @@ pub(crate) fn with_word<R>(
         }
         None => return None,
     };
-    if let Some(word) = dialog.word() {
+    if let Some(word) = dialog.word(on_end) {
         return Some(f(word));
     }
     if !initial {
         return None;
     }
-    dialog.register()?;
-    dialog.word().map(f)
+    dialog.register(ENDS, on_end)?;
+    dialog.word(on_end).map(f)
+}
+
+/// See [`Message::on_answer`]. The note is the param of an entry of its own.
+pub(crate) fn on_answer(message: &mut SipMessage<'_>, note: usize) -> Option<()> {
+    let dialog = Dialog::find(BOUND.get()?, message)?;
+    if dialog.word(on_confirm).is_none() {
+        dialog.register(sys::DLGCB_CONFIRMED_NA, on_confirm)?;
+    }
+    dialog.word(on_confirm)?.store(note, Ordering::Release);
+    Some(())
 }
 
 /// See [`Message::with_known_call`].
@@ -186,7 +215,7 @@ pub(crate) fn with_known_word<R>(
     f: impl FnOnce(&AtomicUsize) -> R,
 ) -> Option<R> {
     let dialog = Dialog::find(BOUND.get()?, message)?;
-    dialog.word().map(f)
+    dialog.word(on_end).map(f)
 }
 
 type Callback = unsafe extern "C" fn(*mut sys::dlg_cell, c_int, *mut sys::dlg_cb_params);
@@ -196,7 +225,32 @@ unsafe extern "C" fn on_end(_: *mut sys::dlg_cell, _: c_int, params: *mut sys::d
         let Some(bound) = BOUND.get() else { return };
         // SAFETY: the dialog module passes its parameters, valid during the callback.
         let word = unsafe { (*params).param };
-        // SAFETY: the address of the param of our own entry, see `Dialog::word`.
-        (bound.ended)(unsafe { AtomicUsize::from_ptr(word.cast()) });
+        // SAFETY: the address of the param of our own entry, see `word`.
+        (bound.callbacks.ended)(unsafe { AtomicUsize::from_ptr(word.cast()) });
+    });
+}
+
+unsafe extern "C" fn on_confirm(
+    cell: *mut sys::dlg_cell,
+    _: c_int,
+    params: *mut sys::dlg_cb_params,
+) {
+    guard(c"dialog callback", (), || {
+        let Some(bound) = BOUND.get() else { return };
+        // SAFETY: the dialog module passes its parameters, valid during the callback.
+        let reply = unsafe { (*params).rpl };
+        // A reply that tm made up (FAKED_REPLY) has no address.
+        if reply.is_null() || reply.addr() == usize::MAX {
+            return;
+        }
+        // SAFETY: the dialog is there during the callback, and so are its entries.
+        let call = unsafe { word(cell, on_end) };
+        // SAFETY: as above.
+        let note = unsafe { word(cell, on_confirm) };
+        if let (Some(call), Some(note)) = (call, note) {
+            // SAFETY: tm's reply, valid during the callback; only its address is read.
+            let from = unsafe { SipMessage::new(reply) }.source();
+            (bound.callbacks.answered)(call, note.load(Ordering::Acquire), from);
+        }
     });
 }

@@ -94,6 +94,13 @@ pub trait Message {
     fn set_destination(&mut self, uri: &[u8]) -> Result<(), HostError>;
     /// Sets host and port of the R-URI, keeping its user; `host_port` may carry parameters.
     fn set_domain(&mut self, host_port: &[u8]) -> Result<(), HostError>;
+    /// How many destinations more the request may have beside those that it has.
+    fn branch_room(&self) -> usize;
+    /// Adds a destination beside `$du` with the R-URI as it is: `t_relay()` sends to all at once.
+    fn add_branch(&mut self, uri: &[u8]) -> Result<(), HostError>;
+    /// When the call of this request is answered, the module learns (`dialog::Callbacks::answered`) from
+    /// which address, with this note. `None`: there is no dialog, or no dialog module.
+    fn on_answer(&mut self, note: usize) -> Option<()>;
     /// What [`Message::remember`] stored under this name in this transaction, in whichever process
     /// that was.
     fn recall(&mut self, name: &'static CStr) -> Option<[u8; MEMORY_LEN]>;

@@ -18,6 +18,9 @@ use crate::message::{HostError, MEMORY_LEN, Message, Method, Route};
 /// Longest host and port that [`Message::set_domain`] takes.
 const DOMAIN_LEN: usize = 255;
 
+/// A branch without a preference: all are tried at once (`Q_UNSPECIFIED`).
+const UNSPECIFIED_Q: c_int = -1;
+
 /// The message of a route, lent by the server for one call.
 #[derive(Debug)]
 pub struct SipMessage<'a> {
@@ -182,6 +185,45 @@ impl Message for SipMessage<'_> {
         } else {
             Ok(())
         }
+    }
+
+    fn branch_room(&self) -> usize {
+        // SAFETY: a plain int, set when the core read its configuration.
+        let most = unsafe { sys::sr_dst_max_branches };
+        // SAFETY: a plain int of this process, changed only by the core between our calls.
+        let are = unsafe { sys::nr_branches };
+        // The main one counts, too.
+        usize::try_from(most.saturating_sub(are + 1)).unwrap_or(0)
+    }
+
+    fn add_branch(&mut self, uri: &[u8]) -> Result<(), HostError> {
+        let mut uri = lend(uri);
+        let none = std::ptr::null_mut();
+        // SAFETY: the core copies the text; without a URI of its own the branch gets the request's.
+        let added = unsafe {
+            sys::append_branch(
+                self.msg,
+                none,
+                &raw mut uri,
+                none,
+                UNSPECIFIED_Q,
+                0,
+                std::ptr::null_mut(),
+                none,
+                0,
+                none,
+                none,
+            )
+        };
+        if added < 0 {
+            Err(HostError("the server takes no further branch"))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn on_answer(&mut self, note: usize) -> Option<()> {
+        dialog::on_answer(self, note)
     }
 
     #[inline]

@@ -71,6 +71,7 @@ check "... ends its dialog" until_true 10 logged "exercise: ended 77 in"
 answer=$(CALL_ID=bye FROM_TAG=caller request INVITE answer)
 equal "an answered call" "SIP/2.0 200 answered" "$(head -1 <<<"$answer")"
 to_tag=$(sed -n 's/^To:.*;tag=//p' <<<"$answer")
+check "... and who answered is told" logged "exercise: answered 77 by 127.0.0.1:$SECOND, note 5"
 equal "... ends with its BYE" "SIP/2.0 200 answered" "$(CALL_ID=bye FROM_TAG=caller TO_TAG=$to_tag status BYE answer)"
 check "... which finds the word" logged "call of the BYE: 2"
 check "... and gives it back at once, in the worker" logged "exercise: ended 77 in udp receiver"

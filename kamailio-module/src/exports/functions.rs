@@ -165,6 +165,9 @@ impl<const N: usize> ScriptFunction for SelectDomain<N> {
     const ARITY: usize = N;
 
     fn resolve(n: usize, text: &str) -> Result<usize, String> {
+        if n == 2 && text == Algorithm::Fork.name() {
+            return Err("forks share the R-URI: use ks_select_dst()".to_owned());
+        }
         resolve_choice(n, text)
     }
 

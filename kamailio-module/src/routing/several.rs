@@ -7,7 +7,7 @@ use kamscale_shm::{Member, Pool};
 
 use super::attempt::{Attempt, attempt_first, attempt_next};
 use super::refusal::{bad_list, no_member, no_pool, not_set};
-use super::{Choice, Target, is_call, key_of, send};
+use super::{Choice, Target, fork, is_call, key_of, send};
 use crate::algorithm::Algorithm;
 use crate::code;
 use crate::memory::Memory;
@@ -176,6 +176,12 @@ impl Walk<'_> {
         member: &Member<'_>,
         counts: Option<&PoolCounts>,
     ) -> i32 {
+        if self.algorithm(place) == Algorithm::Fork {
+            if self.target == Target::Domain {
+                return code::BAD_PARAMETER;
+            }
+            fork::add_others(self.server, msg, pool, member, &mut self.memory);
+        }
         if !self.memory.add(member.slot()) {
             return code::NO_MEMBER;
         }

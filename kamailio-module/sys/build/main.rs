@@ -20,12 +20,12 @@ const FUNCTIONS: &str = "\
     pv_get_buffer_size|xavp_get_crt_list|xavp_add_value|counter_register|register_timer|\
     register_script_cb|get_ticks|get_max_procs|my_pid|my_desc|find_module_by_name|\
     find_param_export|register_basic_timers|fork_basic_utimer|route_lookup|\
-    faked_msg_init|faked_msg_next|run_top_route|sr_kemi_eng_get|sr_kemi_route";
+    faked_msg_init|faked_msg_next|run_top_route|sr_kemi_eng_get|sr_kemi_route|append_branch";
 const VARIABLES: &str = "\
     shim_.*|SHIM_.*|MODULE_INTERFACE_VER|PARAM_(INT|STRING)|PROC_.*|.*_ROUTE|SR_KEMIP_(INT|STR)|\
     process_no|route_type|L_(CRIT2|ERR|WARN|NOTICE|INFO|DBG)|DLGCB_.*|CNT_F_NO_RESET|PVT_OTHER|\
     SR_XTYPE_STR|(PRE|POST)_SCRIPT_CB|SET_HOSTALL_T|STRING_ST|HDR_(TO|CALLID|CSEQ|EOH)_T|METHOD_.*|\
-    SIP_REQUEST|TMCB_LOCAL_COMPLETED|event_rt";
+    SIP_REQUEST|TMCB_LOCAL_COMPLETED|event_rt|nr_branches|sr_dst_max_branches";
 
 fn main() {
     for name in ["KAMAILIO_SRC", "KAMAILIO_DEFS", "KAMAILIO_BIN"] {

@@ -14,6 +14,8 @@
 #include "core/route.h"
 #include "core/route_struct.h"
 #include "core/action.h"
+#include "core/dset.h"
+#include "core/globals.h"
 #include "core/xavp.h"
 #include "core/counters.h"
 #include "core/parser/msg_parser.h"

@@ -38,6 +38,12 @@ pub struct Message {
     pub route: Route,
     /// What `set_destination` set.
     pub destination: Option<Vec<u8>>,
+    /// What `add_branch` added.
+    pub branches: Vec<Vec<u8>>,
+    /// How many destinations the server takes for one request.
+    pub max_branches: usize,
+    /// What `on_answer` noted.
+    pub answer_note: Option<usize>,
     /// What `set_domain` set.
     pub domain: Option<Vec<u8>>,
     /// The memory; share it with another message of the transaction.
@@ -63,6 +69,9 @@ impl Message {
             source: SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 5060)),
             route: Route::Request,
             destination: None,
+            branches: Vec::new(),
+            max_branches: 12,
+            answer_note: None,
             domain: None,
             transaction: Transaction::default(),
             dialogs: Dialogs::absent(),
@@ -140,6 +149,22 @@ impl message::Message for Message {
     fn set_domain(&mut self, host_port: &[u8]) -> Result<(), HostError> {
         self.domain = self.accepts(Some(host_port.to_vec()))?;
         Ok(())
+    }
+
+    fn branch_room(&self) -> usize {
+        self.max_branches.saturating_sub(self.branches.len() + 1)
+    }
+
+    fn add_branch(&mut self, uri: &[u8]) -> Result<(), HostError> {
+        let uri = self.accepts(uri.to_vec())?;
+        self.branches.push(uri);
+        Ok(())
+    }
+
+    fn on_answer(&mut self, note: usize) -> Option<()> {
+        self.with_known_call(|_| ())?;
+        self.answer_note = Some(note);
+        Some(())
     }
 
     fn recall(&mut self, name: &'static CStr) -> Option<[u8; MEMORY_LEN]> {
