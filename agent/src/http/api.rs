@@ -47,7 +47,7 @@ pub(super) fn routes() -> Router<Shared> {
         })
 }
 
-fn error(status: StatusCode, code: &str, message: impl Into<String>) -> Response {
+pub(super) fn error(status: StatusCode, code: &str, message: impl Into<String>) -> Response {
     let body = json!({"error": {"code": code, "message": message.into()}});
     (status, Json(body)).into_response()
 }

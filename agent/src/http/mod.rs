@@ -4,6 +4,7 @@
 
 mod api;
 mod metrics;
+mod origin;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -59,6 +60,7 @@ pub async fn serve(listens: &[Listen], shared: Shared) -> anyhow::Result<Vec<Joi
                 let listener = TcpListener::bind(address).await.with_context(|| {
                     format!("cannot listen on {address}; change `listen` in section [agent]")
                 })?;
+                let router = router.layer(axum::middleware::from_fn(origin::check));
                 tokio::spawn(async move { served(axum::serve(listener, router).await) })
             }
             Listen::Unix(path) => {
