@@ -27,6 +27,8 @@ pub struct Reading {
     pub offered: u64,
     /// Requests at all other nodes; only grows.
     pub offered_elsewhere: u64,
+    /// How many nodes there are, this one among them.
+    pub nodes: usize,
 }
 
 /// What may come.
@@ -94,11 +96,13 @@ impl Intake {
         blend(&mut self.elsewhere_per_s, others);
     }
 
-    /// The part of all demand that comes to this node.
+    /// The part of all demand that comes to this node, but at least half of an even share: a node
+    /// that was quiet must not refuse the calls that come to it next while the pool has room.
     fn share(&self) -> f64 {
         let all = self.offered_per_s + self.elsewhere_per_s;
+        let least = 0.5 / float(self.last.nodes.max(1) as u64);
         if all > 0.0 {
-            self.offered_per_s / all
+            (self.offered_per_s / all).max(least)
         } else {
             1.0
         }
@@ -218,6 +222,31 @@ mod tests {
             allow(second);
         }
         assert!((allow(60).per_s - 15.0).abs() < 1e-6);
+    }
+
+    /// A call every 20 s at this node, ten a second at the other one, and a pool that is nearly empty.
+    #[test]
+    fn a_quiet_node_lets_its_calls_in() {
+        let (mut intake, bucket) = (Intake::default(), AtomicU64::new(0));
+        let (mut offered, mut refused) = (0, 0);
+        for second in 0..3600_u32 {
+            let reading = Reading {
+                calls: 100,
+                room: 1000.0,
+                offered,
+                offered_elsewhere: u64::from(second) * 10,
+                nodes: 2,
+                ..Reading::default()
+            };
+            let rate = intake.allow(reading, f64::from(second));
+            if second % 20 == 7 {
+                offered += 1;
+                let allowance = Allowance::new(rate.per_s, rate.burst);
+                let now_ns = 1_000_000_000 * u64::from(second + 1000);
+                refused += u32::from(take(&bucket, allowance, now_ns).is_err());
+            }
+        }
+        assert_eq!((offered, refused), (180, 0));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! not decide anything.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use kamscale_shm::bucket::Allowance;
 use kamscale_shm::{Observer, PublishError, Publisher, ShmError, Snapshot, TableSpec};
@@ -27,8 +28,15 @@ pub trait Proxy {
     fn slot(&self, pool: &str, member: &str) -> Option<u32>;
     /// Where the counts of a pool are.
     fn pool_slot(&self, pool: &str) -> Option<u32>;
-    /// Sets what is let in of a feature, by its number in the snapshot; `None`: everything.
-    fn admit(&self, number: usize, feature: &str, allowance: Option<Allowance>);
+    /// Sets what is let in of a feature, by its number in the snapshot; `None`: everything. It stands for
+    /// so long without another word; without a time, until there is one.
+    fn admit(
+        &self,
+        number: usize,
+        feature: &str,
+        allowance: Option<Allowance>,
+        stands: Option<Duration>,
+    );
     /// A sign of life for Kamailio.
     fn beat(&self);
 }
@@ -97,8 +105,14 @@ impl Proxy for SharedMemory {
         self.publisher.pool_slot(pool)
     }
 
-    fn admit(&self, number: usize, feature: &str, allowance: Option<Allowance>) {
-        self.publisher.admit(number, feature, allowance);
+    fn admit(
+        &self,
+        number: usize,
+        feature: &str,
+        allowance: Option<Allowance>,
+        stands: Option<Duration>,
+    ) {
+        self.publisher.admit(number, feature, allowance, stands);
     }
 
     fn beat(&self) {

@@ -22,10 +22,11 @@ pub fn admit<M: Message>(server: &Server, worker: &mut Worker, msg: &mut M, feat
     let (Some(row), Some(bucket)) = (row, server.observed.bucket(feature)) else {
         return code::OK;
     };
-    let is_let_in = match worker.allowance(feature, server.feature_id(feature)) {
+    let now_ns = clock::monotonic_ns();
+    let is_let_in = match worker.allowance(feature, server.feature_id(feature), now_ns) {
         None => true,
         Some(allowance) => {
-            let taken = take(bucket, allowance, clock::monotonic_ns());
+            let taken = take(bucket, allowance, now_ns);
             // An emergency call takes its token like any other, and does not need it.
             taken.is_ok() || is_emergency(msg, &server.settings.emergency)
         }

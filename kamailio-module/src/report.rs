@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use kamailio::rpc::{Args, Fault, Value};
 use kamscale_shm::layout::ProcessRow;
-use kamscale_shm::{DesiredState, Member, Pool};
+use kamscale_shm::{DesiredState, Member, Pool, clock};
 
 use crate::selection::Usable;
 use crate::server::Server;
@@ -81,9 +81,10 @@ pub fn status(server: &Server, worker: &mut Worker) -> Value {
 /// `kamscale.features`
 pub fn features(server: &Server, worker: &mut Worker) -> Value {
     worker.refresh(server);
+    let now_ns = clock::monotonic_ns();
     let one = |(index, name): (usize, &String)| {
         let (requests, admitted, refused) = server.observed.requests(index);
-        let allowance = worker.allowance(index, server.feature_id(index));
+        let allowance = worker.allowance(index, server.feature_id(index), now_ns);
         let rate = allowance.map_or(word("unlimited"), |allowance| {
             Value::Text(format!("{:.1}", allowance.per_s()))
         });

@@ -172,8 +172,8 @@ impl Worker {
     /// See [`DesiredReader::allowance`].
     #[must_use]
     #[inline]
-    pub fn allowance(&self, feature: usize, id: u64) -> Option<Allowance> {
-        self.reader.allowance(feature, id)
+    pub fn allowance(&self, feature: usize, id: u64, now_ns: u64) -> Option<Allowance> {
+        self.reader.allowance(feature, id, now_ns)
     }
 
     /// A number from `least` to `most`, drawn anew each time.

@@ -44,6 +44,18 @@ impl Allowance {
         }
     }
 
+    /// How far the word is ahead, as far as this allowance made it so. At one rate it is never further
+    /// ahead than a burst and one request; what lies beyond is the debt of a slower rate that is over,
+    /// and would hold up everybody for as long as one of its requests took.
+    #[inline]
+    const fn at_most_ahead(&self, ahead_ns: u64) -> u64 {
+        if ahead_ns > self.ahead_ns.saturating_add(self.interval_ns) {
+            self.ahead_ns
+        } else {
+            ahead_ns
+        }
+    }
+
     /// Requests a second.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
@@ -68,10 +80,11 @@ pub fn take(full_ns: &AtomicU64, allowance: Allowance, now_ns: u64) -> Result<()
     let mut seen_ns = full_ns.load(Ordering::Relaxed);
     loop {
         let ahead_ns = seen_ns.saturating_sub(now_ns);
+        let ahead_ns = allowance.at_most_ahead(ahead_ns);
         if ahead_ns > allowance.ahead_ns {
             return Err(ahead_ns - allowance.ahead_ns);
         }
-        let next_ns = seen_ns.max(now_ns).saturating_add(allowance.interval_ns);
+        let next_ns = (now_ns + ahead_ns).saturating_add(allowance.interval_ns);
         let order = Ordering::Relaxed;
         match full_ns.compare_exchange_weak(seen_ns, next_ns, order, order) {
             Ok(_) => return Ok(()),
@@ -131,7 +144,39 @@ mod tests {
         assert_eq!(Allowance::new(1e12, f64::NAN).interval_ns, 1);
     }
 
+    #[test]
+    fn a_faster_rate_is_in_force_at_once() {
+        let full_ns = AtomicU64::new(0);
+        let (slow, fast) = (Allowance::new(0.001, 1.0), Allowance::new(100.0, 1.0));
+        assert_eq!(take(&full_ns, slow, 5), Ok(()));
+        assert_eq!(take(&full_ns, slow, 1_000), Err(999_999_999_005));
+        let second = (0..1000).map(|n| 2_000 + n * 1_000_000);
+        let passed = second.filter(|now_ns| take(&full_ns, fast, *now_ns).is_ok());
+        assert_eq!(passed.count(), 100);
+    }
+
     proptest! {
+        /// However the rate changes: a stretch of one rate has no more than that and one burst, and at
+        /// demand above the rate no fewer than that, less one request.
+        #[test]
+        fn each_stretch_keeps_to_its_own_rate(
+            // With a burst of 1 a request that comes between two ticks of the demand waits for the next.
+            stretches in proptest::collection::vec((1_u32..500, 2_u32..40), 1..8),
+        ) {
+            let full_ns = AtomicU64::new(0);
+            let mut now_ns = 1_000_000_000;
+            for (per_s, burst) in stretches {
+                let allowance = Allowance::new(per_s.into(), burst.into());
+                let mut passed = 0;
+                for _ in 0..2_000 {
+                    now_ns += 1_000_000;
+                    passed += u32::from(take(&full_ns, allowance, now_ns).is_ok());
+                }
+                prop_assert!(passed <= 2 * per_s + burst + 1, "{passed} of {per_s}/s, {burst}");
+                prop_assert!(passed + 1 >= 2 * per_s, "{passed} of {per_s}/s, {burst}");
+            }
+        }
+
         #[test]
         fn no_stretch_of_time_has_more_than_its_rate_and_one_burst(
             gaps_ns in proptest::collection::vec(0_u64..30_000_000, 1..300),

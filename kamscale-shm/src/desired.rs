@@ -117,14 +117,15 @@ impl DesiredReader {
     }
 
     /// What is admitted of a feature, by its number and [`crate::hash::xxh3`] of its name; `None`:
-    /// everything. It stands when the agent is gone, as the table does.
+    /// everything. When the agent is gone it stands for as long as the agent said.
     #[must_use]
     #[inline]
-    pub fn allowance(&self, number: usize, feature: u64) -> Option<Allowance> {
+    pub fn allowance(&self, number: usize, feature: u64, now_ns: u64) -> Option<Allowance> {
         let row = self.file.as_ref()?.get().admission.get(number)?;
         // Partner: the Release store in `Publisher::admit`.
         let is_its = row.feature.load(Ordering::Acquire) == feature;
-        is_its.then(|| Allowance {
+        let until_ns = row.until_ns.load(Ordering::Relaxed);
+        (is_its && (until_ns == 0 || now_ns < until_ns)).then(|| Allowance {
             interval_ns: row.interval_ns.load(Ordering::Relaxed),
             ahead_ns: row.ahead_ns.load(Ordering::Relaxed),
         })

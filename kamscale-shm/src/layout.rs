@@ -89,6 +89,8 @@ pub struct AdmissionRow {
     pub interval_ns: AtomicU64,
     /// How far requests may run ahead.
     pub ahead_ns: AtomicU64,
+    /// Until when the row stands ([`crate::clock::monotonic_ns`]); 0: for as long as the file does.
+    pub until_ns: AtomicU64,
 }
 
 /// A value with a cache line pair to itself (adjacent lines are fetched together).

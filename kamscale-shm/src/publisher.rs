@@ -4,6 +4,7 @@
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::bucket::Allowance;
 use crate::checksum;
@@ -226,8 +227,14 @@ impl Publisher {
     }
 
     /// Sets what is admitted of a feature, by its number in the observed file; `None`: everything.
-    /// In force at once, and for as long as the file stands.
-    pub fn admit(&self, number: usize, feature: &str, allowance: Option<Allowance>) {
+    /// In force at once, and for so long; without a time for as long as the file stands.
+    pub fn admit(
+        &self,
+        number: usize,
+        feature: &str,
+        allowance: Option<Allowance>,
+        stands: Option<Duration>,
+    ) {
         let Some(row) = self.file.get().admission.get(number) else {
             return;
         };
@@ -243,6 +250,11 @@ impl Publisher {
         row.interval_ns
             .store(allowance.interval_ns, Ordering::Relaxed);
         row.ahead_ns.store(allowance.ahead_ns, Ordering::Relaxed);
+        let until_ns = stands.map_or(0, |stands| {
+            let stands_ns = u64::try_from(stands.as_nanos()).unwrap_or(u64::MAX);
+            clock::monotonic_ns().saturating_add(stands_ns)
+        });
+        row.until_ns.store(until_ns, Ordering::Relaxed);
         // Partner: the Acquire load in `DesiredReader::allowance`: who sees the name sees its rate.
         row.feature.store(id, Ordering::Release);
     }

@@ -10,6 +10,7 @@ use kamscale_tests::{
 };
 use serde_json::Value;
 
+use crate::elastic::call;
 use crate::support::config;
 
 const PARAMETERS: &str = r#"
@@ -66,7 +67,7 @@ fn all_workers_let_in_together_what_the_agent_allows_and_the_rest_hears_when_to_
         interval_ns: hour_ns,
         ahead_ns: 6 * hour_ns,
     };
-    agent.admit(CONFERENCE, "conference", Some(allowance));
+    agent.admit(CONFERENCE, "conference", Some(allowance), None);
     // The desired file came after Kamailio: its timer has to see it first.
     wait_until("the rate is in force", PATIENCE, || {
         feature(&kamailio)["allowed_per_s"] != "unlimited"
@@ -102,7 +103,7 @@ fn all_workers_let_in_together_what_the_agent_allows_and_the_rest_hears_when_to_
         Some(202),
         "an emergency"
     );
-    agent.admit(CONFERENCE, "conference", None);
+    agent.admit(CONFERENCE, "conference", None, None);
     assert_eq!(
         send(&client, &kamailio, "room").status(),
         Some(202),
@@ -161,4 +162,31 @@ fn a_storm_fills_the_pool_and_the_refused_demand_is_seen() {
         "the plan must see refused demand: {seen}"
     );
     caller.finish();
+}
+
+/// The one place is taken when the agent is killed, so that nothing is let in then.
+#[test]
+fn a_pool_that_was_full_when_the_agent_died_is_not_closed_for_ever() {
+    let run = RunDir::new("admission alone");
+    let kamailio = Kamailio::minimal(&run).start();
+    let member = Member::start(run.endpoint());
+    let toml = format!(
+        "[features.conference]\nadmit = \"capacity\"\nadmit_load = 1.0\n\
+         [pools.conference]\nmode = \"paused\"\n[[pools.conference.members]]\n\
+         name = \"conf-0\"\nuri = \"{}\"\ncapacity_calls = 1\n",
+        member.uri()
+    );
+    let mut agent = AgentSetup::new(&run, &toml).start();
+    let allowed = || feature(&kamailio)["allowed_per_s"].clone();
+    wait_until("the agent limits", PATIENCE, || {
+        allowed() != "unlimited" && allowed() != "0.0"
+    });
+    let client = SipClient::new(&run);
+    let (first, _) = call(&client, &kamailio, "conf-1");
+    wait_until("nothing is let in", PATIENCE, || allowed() == "0.0");
+    agent.kill();
+    assert_eq!(first.bye(), 200);
+    wait_until("its word is over", PATIENCE, || allowed() == "unlimited");
+    let (second, _) = call(&client, &kamailio, "conf-1");
+    assert_eq!(second.bye(), 200);
 }

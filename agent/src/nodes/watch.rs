@@ -66,7 +66,7 @@ impl Watch {
         self.watched.borrow().clone()
     }
 
-    /// Only who decides needs to know.
+    /// Only who decides, or lets in by what all carry, needs to know.
     pub fn set_wanted(&self, wanted: bool) {
         self.wanted
             .send_if_modified(|known| std::mem::replace(known, wanted) != wanted);

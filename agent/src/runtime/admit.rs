@@ -1,5 +1,7 @@
 //! Admit: tells Kamailio how much of each feature to let in, from what its pools can take now.
 
+use std::time::Duration;
+
 use kamscale_shm::bucket::Allowance;
 
 use super::Agent;
@@ -7,8 +9,14 @@ use crate::admission::Reading;
 use crate::config::{Admit, FeatureConfig};
 use crate::state::Stage;
 
+/// What the pools can take is right for a round. Without another word it stands for so many of them,
+const ROUNDS: f64 = 5.0;
+/// but at least for so long: a storm outlasts a restart of the agent, and a pool that was too full when
+/// the agent died is not closed for ever.
+const LEAST_S: f64 = 10.0;
+
 impl Agent {
-    /// Sets the rates of all features. While Kamailio cannot be believed they stay as they are.
+    /// Sets the rates of all features. While Kamailio cannot be believed nothing new is said.
     pub(super) fn admit(&mut self, now_s: f64) {
         let Some(snapshot) = self.seen.snapshot.as_ref() else {
             return;
@@ -20,7 +28,8 @@ impl Agent {
         let features: Vec<(String, u64)> = features.map(|f| (f.name.clone(), f.requests)).collect();
         for (number, (name, offered)) in features.into_iter().enumerate() {
             let allowance = self.allowance(&name, offered, now_s);
-            self.proxy.admit(number, &name, allowance);
+            let stands = self.stands(&name);
+            self.proxy.admit(number, &name, allowance, stands);
             match allowance {
                 Some(allowance) => self.allowed.insert(name, allowance.per_s()),
                 None => self.allowed.remove(&name),
@@ -46,11 +55,26 @@ impl Agent {
         }
     }
 
+    /// How long what is let in of a feature stands when this agent says no more; `None`: for ever, as
+    /// an operator's rate does.
+    fn stands(&self, name: &str) -> Option<Duration> {
+        let config = self.config.features.get(name)?;
+        let stands_s = (ROUNDS * self.config.agent.interval_s).max(LEAST_S);
+        (config.admit == Admit::Capacity).then(|| Duration::from_secs_f64(stands_s))
+    }
+
+    /// Whether what this node lets in depends on what the others carry.
+    pub(super) fn admits_by_capacity(&self) -> bool {
+        let mut features = self.config.features.values();
+        features.any(|feature| feature.admit == Admit::Capacity)
+    }
+
     /// What is counted on the active members of a feature's pools.
     fn intake_of(&self, feature: &str, config: &FeatureConfig, offered: u64) -> Reading {
         let mut reading = Reading {
             offered,
             offered_elsewhere: self.seen.requests_elsewhere(feature),
+            nodes: self.config.nodes.all.len().max(1),
             ..Reading::default()
         };
         let mut capacity = 0.0;

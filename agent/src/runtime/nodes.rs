@@ -67,7 +67,7 @@ impl Agent {
     /// Takes in what the nodes report.
     pub(super) fn hear(&mut self) -> Option<Arc<Nodes>> {
         let watch = self.services.watch.as_ref()?;
-        watch.set_wanted(self.together.standing.leads);
+        watch.set_wanted(self.together.standing.leads || self.admits_by_capacity());
         let watched = watch.watched();
         if watched.problem != self.together.deaf {
             let event = match &watched.problem {

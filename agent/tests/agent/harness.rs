@@ -14,7 +14,8 @@ use kamscale_agent::services::Services;
 use kamscale_agent::status::Status;
 use kamscale_shm::bucket::Allowance;
 use kamscale_shm::{
-    MemberObserved, PoolObserved, PublishError, Snapshot, TableSpec, WorkerObserved, member_id,
+    FeatureCount, MemberObserved, PoolObserved, PublishError, Snapshot, TableSpec, WorkerObserved,
+    member_id,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -47,6 +48,8 @@ pub(crate) struct Script {
     pub(crate) ended: u64,
     /// Of every pool: requests that found no member.
     pub(crate) refused: u64,
+    /// Requests of the feature `conference`.
+    pub(crate) requests: u64,
     pub(crate) published: Option<TableSpec>,
     pub(crate) generation: u64,
 }
@@ -104,7 +107,12 @@ impl Proxy for FakeProxy {
             heartbeat_age_s: 0.1,
             closed: false,
             calls_tracked: true,
-            features: vec![],
+            features: vec![FeatureCount {
+                name: "conference".into(),
+                requests: script.requests,
+                admitted: 0,
+                refused: 0,
+            }],
             members: script.calls.iter().map(row).collect(),
             pools: vec![PoolObserved {
                 slot: POOL_SLOT,
@@ -115,7 +123,7 @@ impl Proxy for FakeProxy {
         })
     }
 
-    fn admit(&self, _: usize, _: &str, _: Option<Allowance>) {}
+    fn admit(&self, _: usize, _: &str, _: Option<Allowance>, _: Option<Duration>) {}
 
     fn publish(&mut self, table: &TableSpec) -> Result<u64, PublishError> {
         let mut script = self.kamailio.0.lock().unwrap();

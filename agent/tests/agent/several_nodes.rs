@@ -112,6 +112,8 @@ url = "http://127.0.0.1:9"
 [lease]
 endpoints = ["http://127.0.0.1:{port}"]
 ttl_s = 3
+[features.conference]
+admit = "capacity"
 [pools.conference]
 mode = "paused"
 min = 0
@@ -222,6 +224,46 @@ fn a_member_leaves_only_when_it_is_empty_on_all_nodes_and_one_of_them_decides() 
         nodes[other]
             .until("c1 is gone there, too", |status| !known(status))
             .await;
+        for node in nodes {
+            node.stop().await;
+        }
+    });
+}
+
+/// The pool's capacity is used up by calls of which each node sees its own half.
+#[test]
+fn no_node_lets_in_what_others_have_filled_already() {
+    let Some(etcd) = Etcd::start("no_node_lets_in_what_others_have_filled_already") else {
+        return;
+    };
+    run(async {
+        let board = Board::default();
+        let benches = [Bench::new(), Bench::new()];
+        for bench in &benches {
+            bench.kamailio.0.lock().unwrap().boot_id = 1;
+        }
+        let nodes = [
+            start(&benches[0], NODES[0], &etcd, &board),
+            start(&benches[1], NODES[1], &etcd, &board),
+        ];
+        let leader = until_one_leads(&nodes).await;
+        nodes[leader].command("add", "c1").await.unwrap();
+        let allowed = |status: &kamscale_agent::status::Status| status.features[0].allowed_per_s;
+        for node in &nodes {
+            let lets_in = |status: &_| allowed(status) > Some(0.0);
+            node.until("an empty pool takes calls", lets_in).await;
+        }
+        let status = nodes[leader].status.borrow().clone();
+        let capacity = status.pools["conference"].members["c1"].capacity_calls;
+        for bench in &benches {
+            bench
+                .kamailio
+                .set_calls("conference", "c1", capacity.div_ceil(2));
+        }
+        for node in &nodes {
+            let is_closed = |status: &_| allowed(status) == Some(0.0);
+            node.until("the pool is full", is_closed).await;
+        }
         for node in nodes {
             node.stop().await;
         }

@@ -34,11 +34,12 @@ fn everything_passes_until_an_agent_says_otherwise_and_then_what_it_says() {
     for _ in 0..5 {
         assert_eq!(site.admit(&mut invite), code::OK);
     }
-    site.publisher.admit(CONFERENCE, "conference", Some(THREE));
+    site.publisher
+        .admit(CONFERENCE, "conference", Some(THREE), None);
     let codes: Vec<i32> = (0..5).map(|_| site.admit(&mut invite)).collect();
     assert_eq!(codes, [1, 1, 1, code::NO, code::NO]);
     assert_eq!(site.counted(), (0, 8, 2));
-    site.publisher.admit(CONFERENCE, "conference", None);
+    site.publisher.admit(CONFERENCE, "conference", None, None);
     assert_eq!(site.admit(&mut invite), code::OK);
 }
 
@@ -46,18 +47,20 @@ fn everything_passes_until_an_agent_says_otherwise_and_then_what_it_says() {
 fn a_rate_of_another_feature_in_its_row_is_not_obeyed() {
     let mut site = Site::of(1);
     let nothing = Some(Allowance::new(0.0, 1.0));
-    site.publisher.admit(CONFERENCE, "queue", nothing);
+    site.publisher.admit(CONFERENCE, "queue", nothing, None);
     assert_eq!(site.admit(&mut Message::new(Method::Invite)), code::OK);
-    site.publisher.admit(CONFERENCE, "conference", nothing);
+    site.publisher
+        .admit(CONFERENCE, "conference", nothing, None);
     assert_eq!(site.admit(&mut Message::new(Method::Invite)), code::NO);
-    site.publisher.admit(4000, "conference", nothing);
+    site.publisher.admit(4000, "conference", nothing, None);
 }
 
 #[test]
 fn what_belongs_to_a_call_passes_uncounted_and_emergency_calls_pass_counted() {
     let mut site = Site::of(1);
     let nothing = Some(Allowance::new(0.0, 1.0));
-    site.publisher.admit(CONFERENCE, "conference", nothing);
+    site.publisher
+        .admit(CONFERENCE, "conference", nothing, None);
     for method in [Method::Ack, Method::Cancel, Method::Prack] {
         assert_eq!(site.admit(&mut Message::new(method)), code::OK);
     }

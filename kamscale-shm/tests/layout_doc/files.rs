@@ -54,6 +54,8 @@ pub(crate) fn desired_structures() -> Vec<Structure> {
                 other number: everything is admitted.",
             interval_ns: AtomicU64 = "Nanoseconds for one request; all ones: nothing is admitted.",
             ahead_ns: AtomicU64 = "How far requests may run ahead: (burst - 1) x interval.",
+            until_ns: AtomicU64 = "Until when the row stands (`CLOCK_MONOTONIC`); 0: for as long as the \
+                file does.",
         ),
         structure!(
             TableSlot,
