@@ -33,6 +33,21 @@ impl<'a> Call<'a> {
         self.client.send(&self.invite, self.target);
     }
 
+    /// Tries again as a caller does after a refusal: the same Call-ID and tag, the next number. An
+    /// attempt of its own.
+    #[must_use]
+    pub fn try_again(&self) -> Self {
+        let number = self.number() + 1;
+        let invite = self.invite.clone().replacing("Via", &self.client.via());
+        let invite = invite.replacing("CSeq", &format!("{number} INVITE"));
+        Self::start(self.client, self.target, invite)
+    }
+
+    /// The number of its INVITE.
+    fn number(&self) -> u32 {
+        self.invite.cseq().map_or(1, |(number, _)| number)
+    }
+
     /// Its Call-ID.
     #[must_use]
     pub fn call_id(&self) -> &str {
@@ -101,7 +116,7 @@ impl<'a> Call<'a> {
 
     /// Acknowledges the 200.
     pub fn ack(&self) {
-        let ack = self.in_dialog("ACK", 1);
+        let ack = self.in_dialog("ACK", self.number());
         self.client.send(&ack, self.target);
     }
 
@@ -111,7 +126,7 @@ impl<'a> Call<'a> {
     /// If none comes.
     #[track_caller]
     pub fn bye(&self) -> u16 {
-        let bye = self.in_dialog("BYE", 2);
+        let bye = self.in_dialog("BYE", self.number() + 1);
         let reply = self.client.exchange(&bye, self.target, PATIENCE);
         let status = reply.as_ref().and_then(SipMessage::status);
         status.unwrap_or_else(|| panic!("no answer to the BYE of {}", self.call_id()))
@@ -157,7 +172,7 @@ impl<'a> Call<'a> {
             .with("From", copied("From"))
             .with("To", copied("To"))
             .with("Call-ID", copied("Call-ID"))
-            .with("CSeq", format!("1 {method}"))
+            .with("CSeq", format!("{} {method}", self.number()))
     }
 
     fn acknowledge_refusal(&self, reply: &SipMessage) {

@@ -67,6 +67,8 @@ mod restored_dialogs;
 #[cfg(test)]
 mod retransmissions;
 #[cfg(test)]
+mod retried_calls;
+#[cfg(test)]
 mod rpc;
 #[cfg(test)]
 mod scaling;

@@ -121,6 +121,14 @@ impl Dialog<'_> {
         (!cell.is_null()).then_some(Dialog { cell, bound })
     }
 
+    /// Whether it is over, and only waits for its memory to be given back.
+    fn has_ended(&self) -> bool {
+        // SAFETY: we hold a reference, so the dialog is there; the dialog module itself reads the
+        // state without its lock (`dlg_new_dialog`).
+        let state = unsafe { (*self.cell).state };
+        state == sys::DLG_STATE_DELETED
+    }
+
     /// The word of our entry with this callback.
     fn word(&self, of: Callback) -> Option<&AtomicUsize> {
         // SAFETY: we hold a reference, so the dialog is there.
@@ -175,9 +183,13 @@ pub(crate) fn with_word<R>(
 ) -> Option<R> {
     let bound = BOUND.get()?;
     let initial = message.method() == Method::Invite && !message.has_to_tag();
-    let dialog = match Dialog::find(bound, message) {
+    let opens = initial && message.route() == Route::Request;
+    let found = Dialog::find(bound, message);
+    // A caller that was refused (challenged, redirected, cancelled) tries again with the same Call-ID
+    // and tag, and until tm forgets the refused transaction its dialog is still found.
+    let dialog = match found.filter(|dialog| !(opens && dialog.has_ended())) {
         Some(dialog) => dialog,
-        None if initial && message.route() == Route::Request => {
+        None if opens => {
             // SAFETY: dlg_manage() as the script would call it, in the only route that it allows.
             let done = unsafe {
                 (bound.manage)(message.as_ptr(), std::ptr::null_mut(), std::ptr::null_mut())

@@ -23,9 +23,10 @@ const FUNCTIONS: &str = "\
     faked_msg_init|faked_msg_next|run_top_route|sr_kemi_eng_get|sr_kemi_route|append_branch";
 const VARIABLES: &str = "\
     shim_.*|SHIM_.*|MODULE_INTERFACE_VER|PARAM_(INT|STRING)|PROC_.*|.*_ROUTE|SR_KEMIP_(INT|STR)|\
-    process_no|route_type|L_(CRIT2|ERR|WARN|NOTICE|INFO|DBG)|DLGCB_.*|CNT_F_NO_RESET|PVT_OTHER|\
-    SR_XTYPE_STR|(PRE|POST)_SCRIPT_CB|SET_HOSTALL_T|STRING_ST|HDR_(TO|CALLID|CSEQ|EOH)_T|METHOD_.*|\
-    SIP_REQUEST|TMCB_LOCAL_COMPLETED|event_rt|nr_branches|sr_dst_max_branches";
+    process_no|route_type|L_(CRIT2|ERR|WARN|NOTICE|INFO|DBG)|DLGCB_.*|DLG_STATE_DELETED|\
+    CNT_F_NO_RESET|PVT_OTHER|SR_XTYPE_STR|(PRE|POST)_SCRIPT_CB|SET_HOSTALL_T|STRING_ST|\
+    HDR_(TO|CALLID|CSEQ|EOH)_T|METHOD_.*|SIP_REQUEST|TMCB_LOCAL_COMPLETED|event_rt|nr_branches|\
+    sr_dst_max_branches";
 
 fn main() {
     for name in ["KAMAILIO_SRC", "KAMAILIO_DEFS", "KAMAILIO_BIN"] {
