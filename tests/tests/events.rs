@@ -108,6 +108,28 @@ event_route[kamscale:member-down] {
     assert!(workers.iter().all(|w| w["panics"] == 0), "{workers:?}");
 }
 
+#[test]
+fn what_a_route_makes_of_an_event_is_gone_at_the_next() {
+    let run = RunDir::new("health");
+    let all = members(&run);
+    let _publisher = publisher(&run, table(&all[..2]));
+    let events = r#"
+event_route[kamscale:member-down] {
+    xlog("L_NOTICE", "EVENT of $ru to $du\n");
+    $ru = "sip:somebody.else@example.org:5099;with=a;much=longer;text=than;before=it";
+    $du = "sip:127.0.0.1:9";
+}
+"#;
+    let routes = format!("{ROUTES}{events}");
+    let kamailio = Kamailio::with_text(&run, &config("", &routes)).start();
+    for (member, name) in all.iter().zip(["m0", "m1"]) {
+        kamailio.rpc(&["kamscale.set_state", "conference", name, "disabled"]);
+        await_told(&kamailio, &format!("of {} to <null>", member.uri()));
+    }
+    let log = kamailio.log();
+    assert!(!log.contains("bad pointer"), "{log}");
+}
+
 /// A script that handles every event, and writes what it sees.
 fn script(language: Language) -> &'static str {
     match language {

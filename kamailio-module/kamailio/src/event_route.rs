@@ -9,7 +9,8 @@ use std::ffi::CStr;
 
 use kamailio_sys as sys;
 
-use crate::ffi::{NO_STR, constant, lend};
+use crate::ffi::{constant, lend};
+use crate::log;
 
 /// An event that the configuration handles.
 #[derive(Clone, Copy, Debug)]
@@ -66,10 +67,14 @@ impl EventRoute {
         // SAFETY: the message of this process.
         let msg = unsafe { sys::faked_msg_next() };
         // SAFETY: never null, and nobody else uses it now: there is one thread.
-        let message = unsafe { &mut *msg };
-        message.parsed_orig_ruri_ok = 0;
-        message.parsed_uri_ok = 0;
-        message.new_uri = lend(uri);
+        unsafe { (*msg).parsed_orig_ruri_ok = 0 };
+        let mut uri = lend(uri);
+        // The script may set another one, and the core then frees this one: it must be the core's own.
+        // SAFETY: copies the text.
+        if unsafe { sys::rewrite_uri(msg, &raw mut uri) } < 0 {
+            log::error(format_args!("no private memory for the R-URI of an event"));
+            return;
+        }
         // SAFETY: an int of this process, which the core sets likewise around a route.
         let before = unsafe { sys::route_type };
         let event = sys::EVENT_ROUTE.cast_signed();
@@ -78,13 +83,11 @@ impl EventRoute {
         self.run_on(msg);
         // SAFETY: as above.
         unsafe { sys::route_type = before };
-        // The text is lent: the core must not find it there later, nor free it.
-        // SAFETY: the message of this process, which the route no longer uses.
-        let message = unsafe { &mut *msg };
-        if std::ptr::eq(message.new_uri.s, uri.as_ptr().cast()) {
-            message.new_uri = NO_STR;
-        }
-        message.parsed_uri_ok = 0;
+        // The next event has the same message.
+        // SAFETY: gives back what the message has as R-URI.
+        unsafe { sys::reset_new_uri(msg) };
+        // SAFETY: likewise what the script set as destination.
+        unsafe { sys::reset_dst_uri(msg) };
     }
 
     fn run_on(&self, msg: *mut sys::sip_msg) {
