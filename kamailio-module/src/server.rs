@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use kamailio::process::Local;
 use kamscale_shm::{Observed, Table, xxh3};
 
 use crate::health::Probing;
@@ -62,8 +63,8 @@ pub struct Server {
     pub observed: Observed,
     /// What modparam() set.
     pub settings: Settings,
-    /// Kamailio's clock at the start, in seconds: it does not begin at 0.
-    started_s: u32,
+    /// [`now`] at the start.
+    started_s: u64,
     /// By these the agent names the features.
     feature_ids: Vec<u64>,
 }
@@ -90,7 +91,8 @@ impl Server {
         if settings.probing.is_some() {
             observed.begin_probing();
         }
-        let started_s = kamailio::process::ticks();
+        // Also where the clock of the processes begins that are forked later.
+        let started_s = now();
         let features = settings.features.iter();
         let feature_ids = features.map(|name| xxh3(name.as_bytes())).collect();
         Ok((
@@ -106,8 +108,8 @@ impl Server {
 
     /// Seconds since the start.
     #[must_use]
-    pub fn uptime_s(&self) -> u32 {
-        kamailio::process::ticks().wrapping_sub(self.started_s)
+    pub fn uptime_s(&self) -> u64 {
+        now().saturating_sub(self.started_s)
     }
 
     /// The identity of a feature; 0 for a number that none has.
@@ -127,8 +129,18 @@ impl Server {
     }
 }
 
-/// Kamailio's clock, on which members are marked as down.
+/// Kamailio's seconds begin anew after so many (sixteenths in 32 bits), and start anywhere.
+const ROUND_S: u64 = 1 << 28;
+/// What [`now`] last was in this process.
+static LAST_S: Local<u64> = Local::new(|| 0);
+
+/// Kamailio's clock in seconds, on which members are marked as down. It does not begin at 0, and goes on
+/// where Kamailio's own begins anew.
 #[must_use]
 pub fn now() -> u64 {
-    u64::from(kamailio::process::ticks())
+    LAST_S.with(|last_s| {
+        let gone_s = u64::from(kamailio::process::ticks()).wrapping_sub(*last_s) % ROUND_S;
+        *last_s += gone_s;
+        *last_s
+    })
 }

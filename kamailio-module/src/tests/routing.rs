@@ -151,6 +151,26 @@ fn a_marked_member_rests_and_comes_back_by_itself() {
 }
 
 #[test]
+fn a_mark_ends_though_kamailios_clock_began_anew_meanwhile() {
+    const ROUND_S: u32 = 1 << 28;
+    set_ticks(ROUND_S - 10);
+    let mut site = Site::of(2);
+    let mut msg = Message::new(Method::Options);
+    site.select(&mut msg, Algorithm::RoundRobin, None);
+    let down = site.member_of(&msg);
+    mark(site.server, &mut site.worker, &mut msg, Mark::Down);
+    let mut is_used = || {
+        let mut picks = (0..2).map(|_| site.pick(Algorithm::RoundRobin, None));
+        picks.any(|name| name.as_ref() == Some(&down))
+    };
+    for (ticks, used) in [(ROUND_S - 1, false), (19, false), (20, true)] {
+        set_ticks(ticks);
+        assert_eq!(is_used(), used, "at {ticks}");
+    }
+    assert_eq!(site.server.uptime_s(), 30);
+}
+
+#[test]
 fn the_operators_word_goes_before_the_agents() {
     let mut site = Site::of(2);
     let set = |site: &mut Site, args: &[&str]| {
