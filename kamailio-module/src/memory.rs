@@ -56,6 +56,13 @@ impl Memory {
         &self.tried[..usize::from(self.tried_len)]
     }
 
+    /// Whether the request was sent to as many as it may be.
+    #[must_use]
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.tried().len() == MAX_TRIED
+    }
+
     /// Notes a try. False if there were too many: the request should be given up.
     #[inline(always)]
     pub fn add(&mut self, slot: usize) -> bool {

@@ -175,6 +175,10 @@ pub fn next<M: Message>(server: &Server, worker: &mut Worker, msg: &mut M, targe
     let Some((pool, cursors)) = worker.pool_by_hash(memory.pool) else {
         return code::NO_POOL;
     };
+    // Before anything of the call is moved.
+    if memory.is_full() {
+        return no_member(&pool, row);
+    }
     let usable = Usable::new(server, pool.slot(), memory.tried());
     let (algorithm, key) = (memory.algorithm, memory.key);
     let found = attempt_next(server, msg, &pool, cursors, &usable, algorithm, key);

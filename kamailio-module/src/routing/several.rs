@@ -62,6 +62,9 @@ pub(super) fn next<M: Message>(
     let Some(list) = list.and_then(|bytes| PoolList::from_bytes(&bytes)) else {
         return code::NOT_SELECTED;
     };
+    if memory.is_full() {
+        return code::NO_MEMBER;
+    }
     let begin = memory.place.map_or(0, usize::from);
     let mut walk = Walk {
         server,

@@ -1,6 +1,7 @@
 //! What fails over takes its room along only if nobody else is in it, or if the member is down.
 
 use crate::code;
+use crate::memory::MAX_TRIED;
 use crate::tests::{Site, dialogs};
 
 #[test]
@@ -28,6 +29,22 @@ fn the_first_call_of_a_room_fails_over_with_it() {
     seen.dedup();
     assert_eq!(seen.len(), 3, "a member was tried twice");
     assert_eq!((0..3).map(|i| site.calls(&format!("m{i}"))).sum::<u32>(), 0);
+}
+
+#[test]
+fn a_call_that_was_tried_too_often_stays_counted_where_it_failed_last() {
+    let mut site = Site::of(MAX_TRIED + 2);
+    let dialogs = dialogs(site.server);
+    let (invite, _) = site.call(&dialogs, "c", "room");
+    let mut last = String::new();
+    for _ in 1..MAX_TRIED {
+        let mut failed = invite.failed();
+        assert_eq!(site.next(&mut failed), 1);
+        last = site.member_of(&failed);
+    }
+    assert_eq!(site.next(&mut invite.failed()), code::NO_MEMBER);
+    assert_eq!(site.calls(&last), 1, "moved to a member that it is not sent to");
+    assert_eq!(site.joins(&dialogs, "guest", "room"), last);
 }
 
 #[test]
