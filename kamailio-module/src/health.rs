@@ -10,7 +10,7 @@ mod pace;
 mod watch;
 mod watched;
 
-pub use answer::{Token, answered, not_sent};
+pub use answer::{Token, answered, not_sent, sending};
 pub use events::Event;
 pub use kamscale_shm::ReplyCodes;
 pub use machine::{Limits, Machine, Verdict, verdict};

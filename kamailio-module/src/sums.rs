@@ -13,6 +13,9 @@ use std::sync::atomic::Ordering::Relaxed;
 /// the owner of a key moves for few keys, and no member carries much more than its share).
 const BOUND_PERCENT: u128 = 125;
 
+/// In a smaller pool the prober is never suspected.
+const LEAST_SUSPECTED: u32 = 2;
+
 /// Sums all pools of the table in use. For the timer process.
 pub fn refresh(server: &Server, worker: &mut Worker) {
     worker.refresh(server);
@@ -30,17 +33,20 @@ fn sum(server: &Server, pool: &Pool<'_>, row: &PoolRow) {
         weight += u64::from(member.live());
         if let Some(known) = server.observed.member(member.slot()) {
             calls += u64::from(known.calls_of(member.id()));
-            down += u32::from(known.health_of(member.id()) == Some(Health::Down));
+            let is_down = known.health_of(member.id()) == Some(Health::Down);
+            down += u32::from(is_down && known.is_silent());
         }
     }
+    // One alone cannot tell whether it is down or the prober wrong.
+    let down = if active < LEAST_SUSPECTED { 0 } else { down };
     row.calls.store(calls, Relaxed);
     row.weight.store(weight, Relaxed);
     row.active.store(active, Relaxed);
     row.down.store(down, Relaxed);
 }
 
-/// Whether so many members of a pool look down that the prober, or its network, is more likely to
-/// be wrong than they are: then their answers to probes are not believed.
+/// Whether so many members of a pool do not answer probes that the prober, or its network, is more likely
+/// to be wrong than they are: then it is not held against them.
 #[must_use]
 #[inline]
 pub fn is_panic(row: &PoolRow, threshold_percent: u32) -> bool {

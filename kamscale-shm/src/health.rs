@@ -96,6 +96,11 @@ pub struct Answer {
     pub latency_us: u32,
 }
 
+/// Status that stands for no answer in time.
+pub const NO_ANSWER: u16 = 408;
+/// Status of a request that could not be sent, as Kamailio itself says it.
+pub const NOT_SENT: u16 = 477;
+
 const REPLY_BIT: u64 = 1 << 16;
 const STATE_SHIFT: u32 = 20;
 const NUMBER_SHIFT: u32 = 32;
@@ -107,6 +112,20 @@ impl MemberRow {
         self.probe_sent_ns.store(now_ns, Ordering::Relaxed);
         // Partner: the load in `take_answer`.
         self.probe.store(number, Ordering::Release);
+    }
+
+    /// The probe of that number goes out only now: those before it took their time. For the process that
+    /// probes.
+    pub fn send_probe(&self, number: u32, now_ns: u64) {
+        if self.probe.load(Ordering::Relaxed) == number {
+            self.probe_sent_ns.store(now_ns, Ordering::Relaxed);
+        }
+    }
+
+    /// Nanoseconds since the last probe was sent. For the process that probes.
+    #[must_use]
+    pub fn probe_age_ns(&self, now_ns: u64) -> u64 {
+        now_ns.saturating_sub(self.probe_sent_ns.load(Ordering::Relaxed))
     }
 
     /// Stores the answer to the probe of that number, unless another member has the row by now or
@@ -178,6 +197,13 @@ impl MemberRow {
             capacity: told(&self.reported_capacity),
             weight: told(&self.reported_weight),
         }
+    }
+
+    /// Whether the last probe brought no answer at all, neither a good nor a bad one.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        let code = self.last_code.load(Ordering::Relaxed);
+        [NO_ANSWER, NOT_SENT].map(u32::from).contains(&code)
     }
 
     /// Forgets what was found of an earlier owner of the slot. For the process that probes.

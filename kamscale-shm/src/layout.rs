@@ -156,7 +156,7 @@ pub struct PoolRow {
     pub weight: AtomicU64,
     /// How many members are active.
     pub active: AtomicU32,
-    /// How many of them do not answer probes.
+    /// How many of them are down and do not answer probes at all; 0 if there are no two members.
     pub down: AtomicU32,
 }
 

@@ -126,11 +126,12 @@ impl Observed {
             .is_none_or(|row| row.is_usable(id, self.probing, now_s))
     }
 
-    /// The same for a pool in which answers to probes are not believed.
+    /// The same for a pool in which nobody is taken for down because nothing is heard of it. What a
+    /// member does answer is believed.
     #[must_use]
-    pub fn is_usable_unprobed(&self, slot: usize, id: u64, now_s: impl FnOnce() -> u64) -> bool {
+    pub fn is_usable_unheard(&self, slot: usize, id: u64, now_s: impl FnOnce() -> u64) -> bool {
         self.member(slot)
-            .is_none_or(|row| row.is_usable(id, false, now_s))
+            .is_none_or(|row| row.is_usable(id, self.probing && !row.is_silent(), now_s))
     }
 
     /// What is summed over a pool.
@@ -146,6 +147,13 @@ impl Observed {
     pub fn keeps(&self, slot: usize, id: u64, now_s: impl FnOnce() -> u64) -> bool {
         self.member(slot)
             .is_none_or(|row| row.keeps(id, self.probing, now_s))
+    }
+
+    /// The same for a pool in which nobody is taken for down because nothing is heard of it.
+    #[must_use]
+    pub fn keeps_unheard(&self, slot: usize, id: u64, now_s: impl FnOnce() -> u64) -> bool {
+        self.member(slot)
+            .is_none_or(|row| row.keeps(id, self.probing && !row.is_silent(), now_s))
     }
 
     /// The row of a process.

@@ -296,7 +296,7 @@ fn probing_that_cannot_be_is_refused_at_the_start() {
         ("\"probe_codes\", \"2xx;many\"", ["probe_codes", "\"many\""]),
         (
             "\"probe_method\", \"INVITE\"",
-            ["probe_method", "begins no call"],
+            ["probe_method", "begins a call"],
         ),
         ("\"probe_from\", \"prober\"", ["probe_from", "no SIP URI"]),
     ] {

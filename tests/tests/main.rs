@@ -85,4 +85,6 @@ mod sticky;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod suspected_prober;
+#[cfg(test)]
 mod versions;

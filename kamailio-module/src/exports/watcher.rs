@@ -102,6 +102,7 @@ fn send(server: &Server, probing: &Probing, probe: &health::Probe) {
         uri: &probe.uri,
         from: probing.from.as_bytes(),
     };
+    health::sending(server, probe.token, clock::monotonic_ns());
     if request.send(probe.token.to_word()).is_err() {
         health::not_sent(server, probe.token);
     }

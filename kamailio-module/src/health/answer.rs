@@ -3,7 +3,7 @@
 
 use kamailio::uac;
 use kamscale_shm::clock;
-use kamscale_shm::health::{Answer, Report, Said};
+use kamscale_shm::health::{Answer, NOT_SENT, Report, Said};
 
 use crate::server::Server;
 
@@ -12,8 +12,6 @@ const REPORT: &str = "X-Kamscale";
 /// What jambonz and others send: `open` or `closed`, and the number of calls.
 const FS_STATUS: &str = "X-FS-Status";
 const FS_CALLS: &str = "X-FS-Calls";
-/// Status of a request that could not be sent, as Kamailio itself says it.
-const NOT_SENT: u16 = 477;
 
 /// Which probe of which member: what travels with the request instead of a pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +59,14 @@ pub fn answered(server: &Server, word: usize, answer: &mut dyn uac::Answer) {
         is_reply,
         report,
     );
+}
+
+/// Notes that a probe is sent now, for the time to its answer. One that cannot be sent without waiting (a
+/// name that DNS does not answer for) must not make those behind it look late.
+pub fn sending(server: &Server, token: Token, now_ns: u64) {
+    if let Some(row) = server.observed.member(usize::from(token.slot)) {
+        row.send_probe(u32::from(token.number), now_ns);
+    }
 }
 
 /// Notes that a probe could not be sent: no answer will come.

@@ -2,7 +2,7 @@
 //! the last one, and who changed. It sends nothing and runs no route: a [`Turn`] says what to do, and
 //! nothing of the process may be held while that is done.
 
-use kamscale_shm::health::Answer;
+use kamscale_shm::health::{Answer, NO_ANSWER};
 use kamscale_shm::{ById, Health, Member, Table, xxh3};
 
 use super::events::{Event, Kind, Standing, standing};
@@ -14,8 +14,6 @@ use crate::server::Server;
 pub const MAX_OUTSTANDING: usize = 1024;
 /// Probes that one turn sends at most.
 pub const MAX_PER_TURN: usize = 128;
-/// Status that stands for no answer in time.
-const TIMEOUT: u16 = 408;
 
 /// A probe to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +80,7 @@ impl Watch {
             self.table = Some(current);
         }
         if let Some(probing) = &server.settings.probing {
-            self.take_answers(server, probing, now_ms);
+            self.take_answers(server, probing, now_ns);
             self.send_due(server, table, now_ns, &mut turn.probes);
         }
         self.compare(server, table, &mut turn.events);
@@ -153,16 +151,17 @@ impl Watch {
         }
     }
 
-    fn take_answers(&mut self, server: &Server, probing: &Probing, now_ms: u64) {
+    fn take_answers(&mut self, server: &Server, probing: &Probing, now_ns: u64) {
+        let now_ms = now_ns / 1_000_000;
         let mut random = self.random();
         for watched in &mut self.members {
-            let Some((number, sent_ms)) = watched.sent else {
+            let Some(number) = watched.sent else {
                 continue;
             };
             let Some(row) = server.observed.member(usize::from(watched.slot)) else {
                 continue;
             };
-            let late = now_ms.saturating_sub(sent_ms) >= probing.timeout_ms;
+            let late = row.probe_age_ns(now_ns) / 1_000_000 >= probing.timeout_ms;
             let answer = row.answer_to(u32::from(number));
             let Some(answer) = answer.or(late.then(no_answer)) else {
                 continue;
@@ -196,7 +195,7 @@ impl Watch {
             };
             // 0 stands for no probe at all.
             self.number = self.number.checked_add(1).unwrap_or(1);
-            watched.sent = Some((self.number, now_ms));
+            watched.sent = Some(self.number);
             self.outstanding += 1;
             row.begin_probe(u32::from(self.number), now_ns);
             probes.push(Probe {
@@ -258,7 +257,7 @@ fn probing_uri<'a>(member: &Member<'a>) -> &'a [u8] {
 
 fn no_answer() -> Answer {
     Answer {
-        code: TIMEOUT,
+        code: NO_ANSWER,
         is_reply: false,
         report: kamscale_shm::health::Report::default(),
         latency_us: 0,

@@ -25,8 +25,8 @@ pub(super) struct Watched {
     pub(super) asked: bool,
     pub(super) machine: Machine,
     pub(super) due_ms: u64,
-    /// Number of the probe under way, and when it was sent.
-    pub(super) sent: Option<(u16, u64)>,
+    /// Number of the probe under way.
+    pub(super) sent: Option<u16>,
     /// As events last had it, and who said so.
     pub(super) standing: Option<(Standing, &'static str)>,
 }

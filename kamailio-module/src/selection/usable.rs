@@ -16,7 +16,7 @@ pub struct Usable<'a> {
     pub tried: &'a [u16],
     /// What is summed over the pool.
     sums: Option<&'a PoolRow>,
-    /// So many of the pool look down that answers to probes are not believed.
+    /// So many of the pool do not answer probes that it is not held against them.
     is_panic: bool,
 }
 
@@ -38,7 +38,7 @@ impl<'a> Usable<'a> {
 }
 
 impl Usable<'_> {
-    /// Whether so many members look down that their answers to probes are not believed.
+    /// Whether so many members do not answer probes that it is not held against them.
     #[must_use]
     pub const fn is_panic(&self) -> bool {
         self.is_panic
@@ -51,7 +51,7 @@ impl Usable<'_> {
         let (slot, id) = (member.slot(), member.id());
         let is_usable = match self.is_panic {
             false => self.observed.is_usable(slot, id, now),
-            true => self.observed.is_usable_unprobed(slot, id, now),
+            true => self.observed.is_usable_unheard(slot, id, now),
         };
         is_usable && !self.was_tried(member)
     }
@@ -77,8 +77,12 @@ impl Usable<'_> {
     #[inline]
     #[must_use]
     pub fn keeps(&self, member: &Member<'_>) -> bool {
-        self.observed.keeps(member.slot(), member.id(), now)
-            && member.state() != DesiredState::Disabled
+        let (slot, id) = (member.slot(), member.id());
+        let keeps = match self.is_panic() {
+            false => self.observed.keeps(slot, id, now),
+            true => self.observed.keeps_unheard(slot, id, now),
+        };
+        keeps && member.state() != DesiredState::Disabled
     }
 
     /// Whether the member has room for another call.

@@ -1,7 +1,8 @@
 //! The watch over members, turn by turn: a clock of the test's own, answers as the double gives them,
 //! real rows.
 
-mod ward;
+mod suspicion;
+pub(super) mod ward;
 
 use std::collections::BTreeMap;
 
@@ -9,8 +10,7 @@ use kamailio::double::Answer;
 use kamscale_shm::{DesiredState, Health, MemberSpec, Table};
 
 use super::member;
-use crate::health::{MAX_OUTSTANDING, MAX_PER_TURN, Token, answered, not_sent};
-use crate::selection::Usable;
+use crate::health::{MAX_OUTSTANDING, MAX_PER_TURN, Token, answered, not_sent, sending};
 use ward::{TURN_MS, Ward, ok, probing};
 
 #[test]
@@ -272,6 +272,26 @@ fn an_answer_that_comes_too_late_is_none() {
 }
 
 #[test]
+fn a_probe_is_late_by_the_time_when_it_went_out() {
+    let mut ward = Ward::new(&[member("a")], Some(probing(1000)));
+    let token = loop {
+        if let Some(probe) = ward.turn().first() {
+            break probe.token;
+        }
+    };
+    // Those before it took three seconds; the answer is awaited for one.
+    ward.now_ms += 3000;
+    sending(ward.server, token, ward.now_ms * 1_000_000);
+    ward.turn();
+    let row = ward.server.observed.member(0).unwrap();
+    let misses = || row.misses.load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(misses(), 0, "it went out just now");
+    ward.now_ms += 1000;
+    ward.turn();
+    assert_eq!(misses(), 1);
+}
+
+#[test]
 fn a_probe_that_cannot_be_sent_is_a_miss() {
     let mut ward = Ward::new(&[member("a")], Some(probing(1000)));
     for _ in 0..80 {
@@ -285,38 +305,4 @@ fn a_probe_that_cannot_be_sent_is_a_miss() {
         row.last_code.load(std::sync::atomic::Ordering::Relaxed),
         477
     );
-}
-
-#[test]
-fn when_most_of_a_pool_looks_down_its_prober_is_not_believed() {
-    let names = ["a", "b", "c", "d"];
-    let members: Vec<MemberSpec> = names.map(member).into();
-    let mut ward = Ward::new(&members, Some(probing(1000)));
-    ward.turns(60, ok);
-    let silent = |ward: &mut Ward, silent: &[&str], turns: u64| {
-        for _ in 0..turns {
-            for probe in ward.turn() {
-                if !silent
-                    .iter()
-                    .any(|name| probe.uri == member(name).uri.as_bytes())
-                {
-                    answered(ward.server, probe.token.to_word(), &mut Answer::reply(200));
-                }
-            }
-        }
-        crate::sums::refresh(ward.server, &mut ward.worker);
-    };
-    let taken = |ward: &mut Ward| {
-        let server = ward.server;
-        let pool = ward.table().pool(0).unwrap();
-        let usable = Usable::new(server, pool.slot(), &[]);
-        let taking = pool.members().filter(|m| usable.is(m)).count();
-        (usable.is_panic(), taking)
-    };
-    silent(&mut ward, &["a", "b"], 120);
-    assert_eq!(taken(&mut ward), (false, 2), "half of them is not most");
-    silent(&mut ward, &["a", "b", "c"], 120);
-    assert_eq!(taken(&mut ward), (true, 4), "three of four: all are used");
-    silent(&mut ward, &["a"], 120);
-    assert_eq!(taken(&mut ward), (false, 3));
 }

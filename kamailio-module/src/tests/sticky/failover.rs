@@ -43,7 +43,11 @@ fn a_call_that_was_tried_too_often_stays_counted_where_it_failed_last() {
         last = site.member_of(&failed);
     }
     assert_eq!(site.next(&mut invite.failed()), code::NO_MEMBER);
-    assert_eq!(site.calls(&last), 1, "moved to a member that it is not sent to");
+    assert_eq!(
+        site.calls(&last),
+        1,
+        "moved to a member that it is not sent to"
+    );
     assert_eq!(site.joins(&dialogs, "guest", "room"), last);
 }
 
