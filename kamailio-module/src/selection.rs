@@ -13,7 +13,7 @@ use crate::algorithm::Algorithm;
 use crate::sticky::{Places, Sticky};
 use by_key::{bounded_hash, hash};
 use by_load::{least_calls, two_choices};
-use by_turn::{first_from, random, weight};
+use by_turn::{first_from, random, round_robin, weight};
 
 pub use cursors::Cursors;
 pub use usable::Usable;
@@ -31,10 +31,7 @@ pub fn select<'a>(
         return None;
     }
     match algorithm {
-        Algorithm::RoundRobin | Algorithm::Fork => {
-            let turn = cursors.turn(pool);
-            first_from(pool, turn, usable)
-        }
+        Algorithm::RoundRobin | Algorithm::Fork => round_robin(pool, usable, cursors),
         Algorithm::Random => random(pool, usable, cursors),
         Algorithm::Weight => weight(pool, usable, cursors),
         Algorithm::Serial => first_from(pool, 0, usable),

@@ -9,6 +9,8 @@ mod fork;
 #[cfg(test)]
 mod health;
 #[cfg(test)]
+mod reports;
+#[cfg(test)]
 mod routing;
 #[cfg(test)]
 mod selection;
@@ -26,6 +28,7 @@ use kamailio::message::Method;
 use kamscale_shm::{DesiredState, MemberSpec, Observer, PoolSpec, Publisher, TableSpec};
 
 use crate::algorithm::Algorithm;
+use crate::health::Probing;
 use crate::routing::{Choice, Target, next, select};
 use crate::server::{Server, Settings};
 use crate::worker::{PoolName, Worker};
@@ -64,6 +67,11 @@ fn pool(name: &str, members: &[MemberSpec]) -> PoolSpec {
 
 impl Site {
     fn new(pools: &[PoolSpec]) -> Self {
+        Self::with(pools, None)
+    }
+
+    /// One in which members may be probed.
+    fn with(pools: &[PoolSpec], probing: Option<Probing>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut publisher = Publisher::open(dir.path(), "t").unwrap();
         publisher
@@ -76,6 +84,7 @@ impl Site {
             instance: "t".to_owned(),
             features: vec!["calls".to_owned(), "conference".to_owned()],
             emergency: vec!["112".to_owned(), "urn:service:sos".to_owned()],
+            probing,
             ..Settings::default()
         };
         let (server, table) = Server::start(settings).unwrap();

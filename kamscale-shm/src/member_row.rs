@@ -94,6 +94,18 @@ impl MemberRow {
         }
     }
 
+    /// Calls that the member `id` carries: those that are counted here or, if it is probed and says that it
+    /// has more, what it says.
+    #[must_use]
+    #[inline]
+    pub fn carries(&self, id: u64, probing: bool) -> u32 {
+        let calls = self.calls_of(id);
+        if !probing || !self.is_of(id) {
+            return calls;
+        }
+        calls.max(self.report().calls.unwrap_or(0))
+    }
+
     #[inline]
     fn word_of(&self, id: u64) -> Option<DesiredState> {
         let number = number_in(self.override_word.load(Ordering::Relaxed), id)?;

@@ -59,6 +59,13 @@ impl Cursors {
         *turn as usize % pool.active_len().max(1)
     }
 
+    /// The turn is at this position now: who stands before it was passed over.
+    pub(super) fn go_to(&mut self, pool: &Pool<'_>, position: usize) {
+        if let Some(turn) = self.turn.get_mut(pool.slot()) {
+            *turn = u32::try_from(position).unwrap_or(0);
+        }
+    }
+
     #[inline]
     pub(super) fn even(&mut self, pool: &Pool<'_>) -> u64 {
         let Some(even) = self.even.get_mut(pool.slot()) else {

@@ -100,24 +100,30 @@ impl Usable<'_> {
         let Some(row) = self.observed.member(member.slot()) else {
             return (0, u64::from(member.capacity()));
         };
-        let (mut calls, mut capacity) = (row.calls_of(member.id()), member.capacity());
-        if self.observed.is_probing() && row.is_of(member.id()) {
-            let report = row.report();
-            calls = calls.max(report.calls.unwrap_or(0));
-            capacity = report.capacity.unwrap_or(capacity);
+        let is_probing = self.observed.is_probing();
+        let mut calls = row.carries(member.id(), is_probing);
+        let mut capacity = member.capacity();
+        if is_probing
+            && row.is_of(member.id())
+            && let Some(reported) = row.report().capacity
+        {
+            // Who says that it may carry none is full; a capacity of 0 would be no limit.
+            capacity = reported.max(1);
+            calls = calls.max(capacity - reported);
         }
         (u64::from(calls), u64::from(capacity))
     }
 
-    /// Whether the member takes this turn of `weight`: it may ask for less than its weight.
+    /// Per cent of its weight that the member asks for.
     #[inline]
-    pub(super) fn takes_turn(&self, member: &Member<'_>, random: u64) -> bool {
+    pub(super) fn asks(&self, member: &Member<'_>) -> u32 {
         if !self.observed.is_probing() {
-            return true;
+            return 100;
         }
         let row = self.observed.member(member.slot());
-        let asked = row.and_then(|row| row.report().weight.filter(|_| row.is_of(member.id())));
-        asked.is_none_or(|percent| random % 100 < u64::from(percent))
+        let row = row.filter(|row| row.is_of(member.id()));
+        row.and_then(|row| row.report().weight)
+            .map_or(100, |percent| percent.min(100))
     }
 
     /// Whether `a` would carry less load than `b` with one call more. Without a capacity a member

@@ -28,6 +28,22 @@ fn round_robin_visits_everybody_in_turn() {
 }
 
 #[test]
+fn who_is_out_of_turn_leaves_its_part_to_all_others_and_not_to_its_neighbour() {
+    let mut site = Site::of(5);
+    for name in ["m1", "m2"] {
+        let slot = site.publisher.slot("p", name).unwrap() as usize;
+        let row = site.server.observed.member(slot).unwrap();
+        row.set_override(
+            kamscale_shm::member_id("p", name),
+            Some(DesiredState::Disabled),
+        );
+    }
+    let shares = shares(&mut site, Algorithm::RoundRobin, 300);
+    assert_eq!(shares.len(), 3);
+    assert!(shares.values().all(|n| *n == 100), "{shares:?}");
+}
+
+#[test]
 fn random_choices_are_spread() {
     let mut site = Site::of(4);
     for algorithm in [Algorithm::Random, Algorithm::P2c] {

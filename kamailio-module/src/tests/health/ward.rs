@@ -12,7 +12,7 @@ use crate::worker::Worker;
 pub(super) const TURN_MS: u64 = 50;
 pub(super) const START_MS: u64 = 1_000_000;
 
-pub(super) fn probing(interval_ms: u64) -> Probing {
+pub(in crate::tests) fn probing(interval_ms: u64) -> Probing {
     Probing {
         method: "OPTIONS".to_owned(),
         from: "sip:k@h".to_owned(),
