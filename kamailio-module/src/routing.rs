@@ -43,8 +43,8 @@ pub struct Choice<'a> {
     pub pool: PoolName<'a>,
     /// How.
     pub algorithm: Algorithm,
-    /// The key of [`Algorithm::Hash`] and [`Algorithm::Sticky`]; the Call-ID without one.
-    pub key: Option<&'a [u8]>,
+    /// The hash ([`xxh3`]) of the key of [`Algorithm::Hash`] and [`Algorithm::Sticky`]; the Call-ID without one.
+    pub key: Option<u64>,
     /// Where the result goes.
     pub target: Target,
 }
@@ -132,7 +132,7 @@ fn select_by_key<M: Message>(
 #[inline(always)]
 fn key_of<M: Message>(msg: &mut M, choice: &Choice<'_>) -> u64 {
     match choice.key {
-        Some(key) => xxh3(key),
+        Some(key) => key,
         None => msg.call_id().map_or(0, xxh3),
     }
 }

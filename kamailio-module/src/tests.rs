@@ -25,7 +25,7 @@ use std::sync::{Mutex, OnceLock};
 
 use kamailio::double::{self, Dialogs, Message};
 use kamailio::message::Method;
-use kamscale_shm::{DesiredState, MemberSpec, Observer, PoolSpec, Publisher, TableSpec};
+use kamscale_shm::{DesiredState, MemberSpec, Observer, PoolSpec, Publisher, TableSpec, xxh3};
 
 use crate::algorithm::Algorithm;
 use crate::health::Probing;
@@ -132,7 +132,7 @@ impl Site {
         let choice = Choice {
             pool: PoolName::Text(pools.as_bytes()),
             algorithm,
-            key,
+            key: key.map(xxh3),
             target: Target::Destination,
         };
         select(self.server, &mut self.worker, msg, &choice)

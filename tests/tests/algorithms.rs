@@ -1,7 +1,7 @@
 //! Which member each algorithm takes, seen in real requests; and that a change of a pool moves the
 //! keys of `hash` that it must, and no other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kamscale_shm::{MemberSpec, PoolSpec, Publisher, TableSpec};
 use kamscale_tests::{Kamailio, Member, RunDir, SipClient};
@@ -278,4 +278,39 @@ fn two_kamailios_with_the_same_members_agree_on_every_key() {
     let differ = left.iter().zip(&right).filter(|(l, r)| l != r).count();
     assert_eq!(differ, 0, "keys of {KEYS} on which the two differ");
     assert!(left.iter().all(|m| m.starts_with('m')), "{left:?}");
+}
+
+#[test]
+fn a_key_of_one_variable_is_what_kamailio_prints_for_it() {
+    // The empty variable beside it makes the second key a text for Kamailio's printer.
+    const KEYS: &str = r#"
+request_route {
+    $var(nothing) = "";
+    ks_select_dst("p", "hash", "$hdr(X-Key)");
+    $var(alone) = $du;
+    ks_select_dst("p", "hash", "$hdr(X-Key)$var(nothing)");
+    $var(printed) = $du;
+    ks_select_dst("p", "hash", "$(hdr(X-Key){s.len})");
+    $var(length_alone) = $du;
+    ks_select_dst("p", "hash", "$(hdr(X-Key){s.len})$var(nothing)");
+    append_to_reply("X-Both: $var(alone) $var(printed) $var(length_alone) $du\r\n");
+    route(IN_DIALOG);
+}
+"#;
+    let run = RunDir::new("keys");
+    let _agent = publisher(&run, vec![pool("p", (0..64).map(idle).collect())]);
+    let kamailio = Kamailio::with_text(&run, &config("", KEYS)).start();
+    let client = SipClient::new(&run);
+    let mut seen = BTreeSet::new();
+    let texts: Vec<String> = (0..20).map(|n| format!("key-{n}")).collect();
+    let headers = texts.iter().map(|text| vec![("X-Key", text.as_str())]);
+    // Without the header the variable has no value.
+    for headers in headers.chain([vec![]]) {
+        let both = ask(&client, &kamailio, &headers, "X-Both");
+        let words: Vec<&str> = both.split(' ').collect();
+        assert_eq!(words[0], words[1], "{headers:?}");
+        assert_eq!(words[2], words[3], "the length of {headers:?}");
+        seen.insert(words[0].to_owned());
+    }
+    assert!(seen.len() > 10, "keys that differ go to several: {seen:?}");
 }

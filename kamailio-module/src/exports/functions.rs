@@ -6,6 +6,7 @@ use std::ffi::CStr;
 use kamailio::SipMessage;
 use kamailio::log;
 use kamailio::script::{Arg, ScriptFunction, Text};
+use kamscale_shm::xxh3;
 
 use super::with;
 use crate::algorithm::Algorithm;
@@ -120,8 +121,8 @@ fn select_computed(msg: &mut SipMessage<'_>, args: &[Arg<'_>], target: Target) -
         return code::BAD_PARAMETER;
     };
     let key = match args.get(2) {
-        Some(arg) if algorithm.has_key() || is_list(pool) => match arg.text(msg) {
-            Some(text) => Some(text),
+        Some(arg) if algorithm.has_key() || is_list(pool) => match arg.read(msg, xxh3) {
+            Some(key) => Some(key),
             None => return code::BAD_PARAMETER,
         },
         _ => None,
@@ -129,7 +130,7 @@ fn select_computed(msg: &mut SipMessage<'_>, args: &[Arg<'_>], target: Target) -
     let choice = Choice {
         pool,
         algorithm,
-        key: key.as_deref(),
+        key,
         target,
     };
     with(|server, worker| routing::select(server, worker, msg, &choice)).unwrap_or(code::FAILED)

@@ -17,7 +17,8 @@ const TYPES: &str = "\
 const FUNCTIONS: &str = "\
     shim_.*|sr_kemi_modules_add|find_export|set_dst_uri|do_action|parse_headers|get_str_fparam|\
     fixup_spve_null|fixup_free_spve_null|pv_get_null|pv_get_strval|pv_get_buffer|\
-    pv_get_buffer_size|xavp_get_crt_list|xavp_add_value|counter_register|register_timer|\
+    pv_get_buffer_size|pv_get_spec_value|pv_value_destroy|xavp_get_crt_list|xavp_add_value|\
+    counter_register|register_timer|\
     register_script_cb|get_ticks|get_max_procs|my_pid|my_desc|find_module_by_name|\
     find_param_export|register_basic_timers|fork_basic_utimer|route_lookup|\
     faked_msg_init|faked_msg_next|run_top_route|sr_kemi_eng_get|sr_kemi_route|append_branch|\
@@ -25,7 +26,8 @@ const FUNCTIONS: &str = "\
 const VARIABLES: &str = "\
     shim_.*|SHIM_.*|MODULE_INTERFACE_VER|PARAM_(INT|STRING)|PROC_.*|.*_ROUTE|SR_KEMIP_(INT|STR)|\
     process_no|route_type|L_(CRIT2|ERR|WARN|NOTICE|INFO|DBG)|DLGCB_.*|DLG_STATE_DELETED|\
-    CNT_F_NO_RESET|PVT_OTHER|SR_XTYPE_STR|(PRE|POST)_SCRIPT_CB|SET_HOSTALL_T|STRING_ST|\
+    CNT_F_NO_RESET|PVT_OTHER|PV_VAL_NULL|FPARAM_PVE|SR_XTYPE_STR|(PRE|POST)_SCRIPT_CB|\
+    SET_HOSTALL_T|STRING_ST|\
     HDR_(TO|CALLID|CSEQ|EOH)_T|METHOD_.*|SIP_REQUEST|TMCB_LOCAL_COMPLETED|event_rt|nr_branches|\
     sr_dst_max_branches";
 

@@ -17,6 +17,8 @@ pub(super) struct Fixed {
     pub(super) text: *const [u8],
     /// How to evaluate it, or null: it is a constant.
     pub(super) evaluate: *mut sys::fparam_t,
+    /// The variable that is all of what is to be evaluated, or null: then there is more to it.
+    pub(super) variable: *mut sys::pv_spec_t,
     /// What the core had in its place.
     original: *mut c_void,
 }
@@ -46,7 +48,7 @@ pub(super) unsafe fn fix(
     // SAFETY: the caller's contract.
     let text = unsafe { CStr::from_ptr(original.cast()) };
     let running = STARTED.load(Relaxed);
-    let mut evaluate = std::ptr::null_mut();
+    let (mut evaluate, mut variable) = (std::ptr::null_mut(), std::ptr::null_mut());
     let mut word = None;
     if !running && text.to_bytes().contains(&b'$') {
         // SAFETY: the core's own fixup for "a text with variables"; 1 is a parameter that it
@@ -58,6 +60,8 @@ pub(super) unsafe fn fix(
         }
         // SAFETY: the fixup has put its record there.
         evaluate = unsafe { *param }.cast::<sys::fparam_t>();
+        // SAFETY: the fixup made it.
+        variable = unsafe { only_variable(evaluate) };
     } else {
         let known = text
             .to_str()
@@ -75,11 +79,31 @@ pub(super) unsafe fn fix(
         word,
         text,
         evaluate,
+        variable,
         original,
     });
     // SAFETY: the caller's contract; the core never looks at what is there.
     unsafe { *param = Box::into_raw(fixed).cast() };
     Ok(())
+}
+
+/// The variable of a text that has nothing else in it; null otherwise.
+///
+/// # Safety
+/// `evaluate` is what fixup_spve_null made, and lives.
+unsafe fn only_variable(evaluate: *mut sys::fparam_t) -> *mut sys::pv_spec_t {
+    // SAFETY: the caller's contract.
+    let record = unsafe { &*evaluate };
+    if record.type_.unsigned_abs() != sys::FPARAM_PVE {
+        return std::ptr::null_mut();
+    }
+    // SAFETY: the type says that the union holds the list of parts.
+    let first = unsafe { record.v.pve };
+    // SAFETY: null or the first part, which lives as long as the record.
+    match unsafe { first.as_ref() } {
+        Some(part) if part.text.len == 0 && part.next.is_null() => part.spec,
+        _ => std::ptr::null_mut(),
+    }
 }
 
 /// Restores the text.
