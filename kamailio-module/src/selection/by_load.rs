@@ -3,6 +3,7 @@
 use kamscale_shm::{Member, Pool};
 
 use super::by_turn::{DRAWS, random};
+use super::usable::Load;
 use super::{Cursors, Usable};
 
 /// Ties go to the next in turn, so that idle members share.
@@ -13,17 +14,16 @@ pub(super) fn least_calls<'a>(
     usable: &Usable<'_>,
 ) -> Option<Member<'a>> {
     let count = pool.active_len();
-    (start..count)
-        .chain(0..start)
-        .filter_map(|i| pool.active(i))
-        .filter(|m| usable.is(m))
-        .reduce(|best, m| {
-            if usable.is_less_loaded(&m, &best) {
-                m
-            } else {
-                best
-            }
-        })
+    let mut best: Option<(Member<'a>, Load)> = None;
+    let turns = (start..count).chain(0..start);
+    for member in turns.filter_map(|i| pool.active(i)) {
+        let load = usable.load(&member);
+        // Whether it may be used is asked last: few members are less loaded than all before them.
+        if best.is_none_or(|(_, least)| load.is_below(least)) && usable.is(&member) {
+            best = Some((member, load));
+        }
+    }
+    best.map(|(member, _)| member)
 }
 
 /// Mitzenmacher 2001: of two random members the less loaded; almost as even as looking at all.
@@ -42,7 +42,7 @@ pub(super) fn two_choices<'a>(
         .filter_map(|_| pool.active(cursors.below(count)))
         .find(|m| m.id() != first.id() && usable.is(m));
     match second {
-        Some(second) if usable.is_less_loaded(&second, &first) => Some(second),
+        Some(second) if usable.load(&second).is_below(usable.load(&first)) => Some(second),
         _ => Some(first),
     }
 }

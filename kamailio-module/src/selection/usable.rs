@@ -20,6 +20,29 @@ pub struct Usable<'a> {
     is_panic: bool,
 }
 
+/// What a member carries, and may carry.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    calls: u64,
+    capacity: u64,
+}
+
+impl Load {
+    fn new(calls: u32, capacity: u32) -> Self {
+        Self {
+            calls: u64::from(calls),
+            capacity: u64::from(capacity),
+        }
+    }
+
+    /// Whether a member with this load would be less loaded than another, with one call more on each.
+    /// Without a capacity a member counts as one that carries one call at a time: the fewest calls win.
+    #[inline]
+    pub(super) fn is_below(self, other: Self) -> bool {
+        (self.calls + 1) * other.capacity.max(1) < (other.calls + 1) * self.capacity.max(1)
+    }
+}
+
 impl<'a> Usable<'a> {
     /// For a request to the pool of this slot that was sent to these members before.
     #[inline]
@@ -59,7 +82,7 @@ impl Usable<'_> {
     /// Whether a new key may go to the member: it carries no more than 1.25 times its share.
     #[inline]
     pub(super) fn is_below_bound(&self, member: &Member<'_>) -> bool {
-        let (calls, _) = self.load(member);
+        let calls = self.load(member).calls;
         self.sums
             .is_none_or(|row| is_below_bound(row, member.live(), calls))
     }
@@ -89,16 +112,16 @@ impl Usable<'_> {
     #[inline]
     #[must_use]
     pub fn has_room(&self, member: &Member<'_>) -> bool {
-        let (calls, capacity) = self.load(member);
-        capacity == 0 || calls < capacity
+        let load = self.load(member);
+        load.capacity == 0 || load.calls < load.capacity
     }
 
-    /// Calls and capacity. Where members report them, a node counts its own calls only, so the larger
+    /// What it carries. Where members report them, a node counts its own calls only, so the larger
     /// number is nearer to the truth, and the member knows its capacity best.
     #[inline]
-    fn load(&self, member: &Member<'_>) -> (u64, u64) {
+    pub(super) fn load(&self, member: &Member<'_>) -> Load {
         let Some(row) = self.observed.member(member.slot()) else {
-            return (0, u64::from(member.capacity()));
+            return Load::new(0, member.capacity());
         };
         let is_probing = self.observed.is_probing();
         let mut calls = row.carries(member.id(), is_probing);
@@ -111,7 +134,7 @@ impl Usable<'_> {
             capacity = reported.max(1);
             calls = calls.max(capacity - reported);
         }
-        (u64::from(calls), u64::from(capacity))
+        Load::new(calls, capacity)
     }
 
     /// Per cent of its weight that the member asks for.
@@ -124,13 +147,5 @@ impl Usable<'_> {
         let row = row.filter(|row| row.is_of(member.id()));
         row.and_then(|row| row.report().weight)
             .map_or(100, |percent| percent.min(100))
-    }
-
-    /// Whether `a` would carry less load than `b` with one call more. Without a capacity a member
-    /// counts as one that carries one call at a time: the fewest calls win.
-    #[inline]
-    pub(super) fn is_less_loaded(&self, a: &Member<'_>, b: &Member<'_>) -> bool {
-        let ((calls_a, capacity_a), (calls_b, capacity_b)) = (self.load(a), self.load(b));
-        (calls_a + 1) * capacity_b.max(1) < (calls_b + 1) * capacity_a.max(1)
     }
 }
