@@ -10,7 +10,7 @@ TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 # No progress bars where nobody watches.
 export CARGO_TERM_PROGRESS_WHEN ?= $(shell [ -t 1 ] && echo auto || echo never)
 
-.PHONY: help setup build demo test test-6.0 check bench bench-plan openstack openstack-up openstack-down clean
+.PHONY: help setup build demo test test-6.0 check bench soak bench-plan openstack openstack-up openstack-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -42,10 +42,15 @@ check: ## formatting, lints, docs, dependency and licence rules, the rules of th
 	@scripts/setup.sh check
 	@scripts/check.sh
 
-bench: ## measure ours and the stock way in the same Kamailio, and print the figures
+bench: ## measure ours and the stock way in the same Kamailio, and print the figures (PART=calls: some of them)
 	@scripts/setup.sh bench
 	@$(MAKE) build
-	cargo run --release -p kamscale-tests --bin bench
+	cargo run --release -p kamscale-tests --bin bench -- $(PART)
+
+soak: ## an hour of calls, changes and faults of the agent, and what has grown (KAMSCALE_SOAK_S=600: ten minutes)
+	@scripts/setup.sh bench
+	@$(MAKE) build
+	cargo run --release -p kamscale-tests --bin soak
 
 bench-plan: ## play every scenario of the simulator with our plan and its rivals (SEEDS=2: a quick look; SEEDS="10 101": other days)
 	@scripts/setup.sh plan

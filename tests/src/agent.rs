@@ -1,6 +1,8 @@
 //! The real agent and its command line. It must not know the meaning of a decision.
 
-use std::path::PathBuf;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::process::Signal;
@@ -177,6 +179,18 @@ impl Agent<'_> {
             .collect()
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Where it serves its API.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.setup.file("sock")
+    }
+
     /// Its process.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
@@ -211,11 +225,40 @@ impl Agent<'_> {
         self.await_answers();
     }
 
+    /// Tells it to read its configuration again (SIGHUP).
+    pub fn reload(&mut self) {
+        self.process.signal(Signal::HUP);
+    }
+
     /// Gives it other pools and tells it so (SIGHUP).
     pub fn reconfigure(&mut self, pools: &str) {
         pools.clone_into(&mut self.setup.pools);
         self.setup.write_config();
-        self.process.signal(Signal::HUP);
+        self.reload();
+    }
+}
+
+/// POST to an agent's API, for those who ask too often for a command line.
+///
+/// # Errors
+/// Its answer if that is no success, or why there is none.
+pub(crate) fn post(socket: &Path, path: &str, body: &Value) -> Result<(), String> {
+    let body = body.to_string();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut answer = String::new();
+    let asked = UnixStream::connect(socket).and_then(|mut stream| {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(request.as_bytes())?;
+        stream.read_to_string(&mut answer)
+    });
+    match asked {
+        Ok(_) if answer.starts_with("HTTP/1.1 200") => Ok(()),
+        Ok(_) => Err(answer),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -94,6 +94,18 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// Notes a final reply to the INVITE that was received otherwise, and acknowledges it.
+    pub fn take(&mut self, reply: SipMessage) {
+        let is_answered = reply.status().is_some_and(|s| s < 300);
+        if !is_answered {
+            self.acknowledge_refusal(&reply);
+        }
+        self.replies.push(reply);
+        if is_answered {
+            self.ack();
+        }
+    }
+
     /// The status of [`Self::final_reply`].
     ///
     /// # Panics

@@ -47,7 +47,7 @@ pub struct Bed<'a> {
     client: SipClient,
     sip: SocketAddr,
     control: PathBuf,
-    asked: Cell<u32>,
+    dumps: Cell<u32>,
 }
 
 /// What a case came to.
@@ -90,7 +90,7 @@ impl<'a> Bed<'a> {
             client: SipClient::new(run),
             sip,
             control,
-            asked: Cell::new(0),
+            dumps: Cell::new(0),
         };
         bed.await_answers()
     }
@@ -134,7 +134,6 @@ impl<'a> Bed<'a> {
             .replacing("Call-ID", "00000001-bench@kamscale")
             .with("X-N", rounds);
         self.client.send(&request, self.sip);
-        self.asked.set(self.asked.get() + 1);
     }
 
     /// The next answer.
@@ -174,9 +173,19 @@ impl<'a> Bed<'a> {
     #[must_use]
     pub fn instructions(&self, case: &str, rounds: u32) -> (u64, Answer) {
         let answer = self.ask(case, rounds);
-        // The one worker dumps after each request, and numbers its dumps.
-        let end = format!(".{}", self.asked.get());
-        let count = wait_for("callgrind has written its counts", LONG, || {
+        (self.counted(), answer)
+    }
+
+    /// Under callgrind: the instructions of the next message that the one worker handled.
+    ///
+    /// # Panics
+    /// If callgrind writes nothing.
+    #[must_use]
+    pub fn counted(&self) -> u64 {
+        // The worker dumps after each message, and numbers its dumps.
+        self.dumps.set(self.dumps.get() + 1);
+        let end = format!(".{}", self.dumps.get());
+        wait_for("callgrind has written its counts", LONG, || {
             let entries = fs::read_dir(self.run.path()).ok()?.flatten();
             let mut paths = entries.map(|e| e.path());
             let path = paths.find(|p| {
@@ -188,8 +197,7 @@ impl<'a> Bed<'a> {
             let count = total.trim().parse().ok()?;
             let _ = fs::remove_file(path);
             Some(count)
-        });
-        (count, answer)
+        })
     }
 
     /// What it wrote.
@@ -217,7 +225,7 @@ fn under_callgrind(run: &RunDir, plain: &Command) -> Command {
 }
 
 /// `seconds.microseconds` as microseconds since midnight, which a double holds exactly.
-fn microseconds(text: &str) -> Option<f64> {
+pub(super) fn microseconds(text: &str) -> Option<f64> {
     const DAY: u64 = 86_400;
     let (seconds, rest) = text.split_once('.')?;
     let micros: u32 = rest.parse().ok()?;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::bed::Manager;
 use super::cost::{Cost, Costs};
 use super::pools::SIZES;
-use super::script::{COMPARED, FLAT, LINEAR, Mode, ONCE, SHTINC, STICKY};
+use super::script::{ADMIT, COMPARED, FEATURE, FLAT, LINEAR, Mode, ONCE, SHTINC, STICKY};
 use crate::report::{Figure, Report};
 
 /// What was measured under one memory manager.
@@ -146,7 +146,9 @@ pub fn selections(report: &mut Report, manager: Manager, measured: &Measured) {
             first_calls(report, measured, name);
         }
     }
-    sticky(report, manager, measured);
+    if manager == Manager::Fm {
+        against_shtinc(report, measured);
+    }
     flatness(report, manager, measured);
     by_expression(report, manager, measured);
 }
@@ -201,16 +203,18 @@ fn against_failover(
     );
 }
 
-/// A whole selection by a sticky key against the look-up alone that scripts build it from.
-fn sticky(report: &mut Report, manager: Manager, all: &Measured) {
-    if manager == Manager::Fm {
-        let (ours, other) = (all.cost(Mode::Plain, STICKY), all.cost(Mode::Plain, SHTINC));
-        let goal = Goal::AtMost(1.0);
+/// By the clock beside `$shtinc`, a counter under a lock: a whole selection by a sticky key against the
+/// look-up alone that scripts build it from, and an admission against a counter.
+fn against_shtinc(report: &mut Report, all: &Measured) {
+    let other = all.cost(Mode::Plain, SHTINC);
+    let admit = format!("ks_admit(\"{FEATURE}\") by a rate, let in");
+    let sticky = "ks_select_dst(\"p1000\", \"sticky\", \"$ci\") of a key without a call, which looks \
+                  in both places and then chooses";
+    for (name, case, what) in [("sticky.ns", STICKY, sticky), ("admit.ns", ADMIT, &admit)] {
+        let (ours, goal) = (all.cost(Mode::Plain, case), Goal::AtMost(1.0));
         let ratio = goal.ratio(ours.ns, other.ns);
-        let how = "by the clock: ks_select_dst(\"p1000\", \"sticky\", \"$ci\") of a key without a \
-                   call, which looks in both places and then chooses, against \
-                   $shtinc(keys=>$ci); both have one key";
-        let figure = Figure::new("sticky.ns", ratio, "ratio").sides(ours.value(), other.value());
+        let how = format!("by the clock: {what}, against $shtinc(keys=>$ci), both of one key");
+        let figure = Figure::new(name, ratio, "ratio").sides(ours.value(), other.value());
         report.figure(figure.how(how).target(&goal.text(), goal.is_met(ratio)));
     }
 }
@@ -255,6 +259,24 @@ fn flatness(report: &mut Report, manager: Manager, all: &Measured) {
         figure = figure.target(&goal.text(), goal.is_met(worst));
     }
     report.figure(figure);
+    for name in FLAT
+        .into_iter()
+        .chain(["sticky"])
+        .filter(|n| *n != "serial")
+    {
+        let (goal, is) = (Goal::AtMost(1.2), flat(name));
+        let cost = |size| all.cost(Mode::Plain, &format!("ks_{name}_{size}")).value();
+        let mut figure = Figure::new(&format!("select.{name}.flatness{suffix}"), is, "ratio")
+            .sides(cost(10_000), cost(10))
+            .how(format!(
+                "Ir with 10,000 members / with 10, {}",
+                manager.name()
+            ));
+        if manager == Manager::Fm {
+            figure = figure.target(&goal.text(), goal.is_met(is));
+        }
+        report.figure(figure);
+    }
     for name in FLAT.into_iter().chain([LINEAR]) {
         let linear = name == LINEAR;
         let how = if linear {

@@ -3,14 +3,20 @@
 //! It measures and compares; it must not decide what is good enough: targets stand in the issue.
 
 pub mod bed;
+pub mod call;
+pub mod calls;
 pub mod changes;
+pub mod churn;
+pub mod contended;
 pub mod cost;
 pub mod figures;
 pub mod growth;
+pub mod moved;
 pub mod pools;
 pub mod publish;
 pub mod rpc;
 pub mod script;
+pub mod storm;
 pub mod traffic;
 
 use kamscale_shm::{Publisher, TableSpec};

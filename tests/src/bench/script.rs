@@ -16,6 +16,8 @@ pub const NOTHING: &str = "once_nothing";
 
 /// The case of a sticky key.
 pub const STICKY: &str = "ks_sticky_1000";
+/// The case of an admission.
+pub const ADMIT: &str = "ks_admit";
 /// What scripts use instead: a counter in shared memory by the same key, under the lock of its slot.
 pub const SHTINC: &str = "shtinc";
 
@@ -46,9 +48,20 @@ pub enum Mode {
 /// The algorithms that are compared, with the dispatcher's number for the same.
 pub const COMPARED: [(&str, u32); 2] = [("round_robin", 4), ("hash", 0)];
 /// Our algorithms that cost the same in every pool.
-pub const FLAT: [&str; 6] = ["round_robin", "hash", "random", "weight", "p2c", "serial"];
+pub const FLAT: [&str; 7] = [
+    "round_robin",
+    "hash",
+    "random",
+    "weight",
+    "p2c",
+    "serial",
+    "bounded_hash",
+];
 /// The one that looks at every member.
 pub const LINEAR: &str = "least_calls";
+
+/// The feature that is counted and admitted.
+pub const FEATURE: &str = "all";
 
 const CLEAR_STOCK: &str = "$xavp(_dsdst_[*]) = $null; $xavp(_dsctx_[*]) = $null;";
 const CLEAR_OURS: &str = "$xavp(_ks[*]) = $null;";
@@ -123,9 +136,10 @@ fn plain(cases: &mut Vec<Case>) {
             heavy: u32::try_from(size / 10).unwrap_or(1).max(1),
             ..case(&format!("ks_{LINEAR}_{size}"), call, port)
         });
+        let call = format!("ks_select_dst(\"{pool}\", \"sticky\", \"$ci\");");
+        cases.push(case(&format!("ks_sticky_{size}"), call, port));
     }
-    let key = "ks_select_dst(\"p1000\", \"sticky\", \"$ci\");";
-    cases.push(case(STICKY, key, Some(pools::port(1000))));
+    cases.push(case(ADMIT, format!("ks_admit(\"{FEATURE}\");"), None));
     cases.push(case(SHTINC, "$var(x) = $shtinc(keys=>$ci);", None));
     let port = Some(pools::port(10));
     let keyed = "ks_select_dst(\"p10\", \"hash\", \"$ci\");";
@@ -180,7 +194,7 @@ pub fn head(children: u32, list: &std::path::Path, parameters: &str) -> String {
         "loadmodule KS_MODULE\n\
          modparam(\"ctl\", \"binrpc\", KS_CTL)\n\
          modparam(\"kamscale\", \"shm_dir\", KS_SHM_DIR)\n\
-         modparam(\"kamscale\", \"feature\", \"all\")\n\
+         modparam(\"kamscale\", \"feature\", \"{FEATURE}\")\n\
          modparam(\"statistics\", \"variable\", \"st1\")\n\
          modparam(\"htable\", \"htable\", \"keys=>size=16;\")\n\
          modparam(\"dispatcher\", \"list_file\", \"{}\")\n\

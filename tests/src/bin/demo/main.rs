@@ -6,7 +6,6 @@
 mod course;
 mod members;
 mod picture;
-mod plot;
 mod processes;
 mod promises;
 mod scenario;

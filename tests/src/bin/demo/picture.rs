@@ -2,10 +2,10 @@
 //! time axis. Draws what was sampled, and nothing else.
 
 use kamscale_tests::Sample;
+use kamscale_tests::plot::{Anchor, Canvas, Panel, Rows};
 
 use crate::course::Course;
 use crate::members::{Life, events_of};
-use crate::plot::{Anchor, Canvas, Panel, Rows};
 use crate::scenario::CAPACITY;
 
 // Okabe and Ito's palette, which colour-blind people can tell apart.

@@ -7,22 +7,28 @@ const GRID: &str = "#dedede";
 const TICK_LENGTH: f64 = 6.0;
 
 /// An SVG in the making.
-pub(crate) struct Canvas {
+#[derive(Debug)]
+pub struct Canvas {
     body: String,
     width: f64,
     height: f64,
 }
 
 /// How a text stands to its point.
-#[derive(Clone, Copy)]
-pub(crate) enum Anchor {
+#[derive(Clone, Copy, Debug)]
+pub enum Anchor {
+    /// It begins there.
     Start,
+    /// Its middle is there.
     Middle,
+    /// It ends there.
     End,
 }
 
 impl Canvas {
-    pub(crate) fn new(width: f64, height: f64) -> Self {
+    /// An empty one.
+    #[must_use]
+    pub fn new(width: f64, height: f64) -> Self {
         Self {
             body: String::new(),
             width,
@@ -30,7 +36,9 @@ impl Canvas {
         }
     }
 
-    pub(crate) fn finish(&self) -> String {
+    /// The file's text.
+    #[must_use]
+    pub fn finish(&self) -> String {
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {w} {h}\" width=\"{w}\" \
              height=\"{h}\" font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\">\n\
@@ -41,7 +49,8 @@ impl Canvas {
         )
     }
 
-    pub(crate) fn text(&mut self, at: (f64, f64), size: u32, color: &str, to: Anchor, text: &str) {
+    /// A line of text at a point.
+    pub fn text(&mut self, at: (f64, f64), size: u32, color: &str, to: Anchor, text: &str) {
         let anchor = match to {
             Anchor::Start => "start",
             Anchor::Middle => "middle",
@@ -57,7 +66,7 @@ impl Canvas {
     }
 
     /// A line through points. `style` holds further attributes.
-    pub(crate) fn line(&mut self, points: &[(f64, f64)], color: &str, width: f64, style: &str) {
+    pub fn line(&mut self, points: &[(f64, f64)], color: &str, width: f64, style: &str) {
         let _ = writeln!(
             self.body,
             "<polyline points=\"{}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"{width}\" \
@@ -67,13 +76,13 @@ impl Canvas {
     }
 
     /// A filled area.
-    pub(crate) fn area(&mut self, points: &[(f64, f64)], color: &str) {
+    pub fn area(&mut self, points: &[(f64, f64)], color: &str) {
         let points = joined(points);
         let _ = writeln!(self.body, "<polygon points=\"{points}\" fill=\"{color}\"/>");
     }
 
     /// A round marker.
-    pub(crate) fn dot(&mut self, at: (f64, f64), radius: f64, fill: &str, edge: &str) {
+    pub fn dot(&mut self, at: (f64, f64), radius: f64, fill: &str, edge: &str) {
         let _ = writeln!(
             self.body,
             "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"{radius}\" fill=\"{fill}\" stroke=\"{edge}\" \
@@ -83,7 +92,7 @@ impl Canvas {
     }
 
     /// A cross.
-    pub(crate) fn cross(&mut self, at: (f64, f64), half: f64, color: &str) {
+    pub fn cross(&mut self, at: (f64, f64), half: f64, color: &str) {
         let (x, y) = at;
         self.line(
             &[(x - half, y - half), (x + half, y + half)],
@@ -100,7 +109,7 @@ impl Canvas {
     }
 
     /// A triangle that points down to its point.
-    pub(crate) fn arrow_down(&mut self, tip: (f64, f64), size: f64, color: &str) {
+    pub fn arrow_down(&mut self, tip: (f64, f64), size: f64, color: &str) {
         let (x, y) = tip;
         self.area(
             &[
@@ -122,41 +131,55 @@ fn joined(points: &[(f64, f64)]) -> String {
 }
 
 /// A panel: where it lies, and what its axes span.
-#[derive(Clone, Copy)]
-pub(crate) struct Panel {
-    pub(crate) left: f64,
-    pub(crate) top: f64,
-    pub(crate) width: f64,
-    pub(crate) height: f64,
+#[derive(Clone, Copy, Debug)]
+pub struct Panel {
+    /// Its left end.
+    pub left: f64,
+    /// Its upper end.
+    pub top: f64,
+    /// From the left to the right end.
+    pub width: f64,
+    /// From the upper to the lower end.
+    pub height: f64,
     /// Seconds at the right end.
-    pub(crate) seconds: f64,
+    pub seconds: f64,
     /// Value at the upper end.
-    pub(crate) most: f64,
+    pub most: f64,
 }
 
 impl Panel {
-    pub(crate) fn x(&self, t: f64) -> f64 {
+    /// Where a second lies.
+    #[must_use]
+    pub fn x(&self, t: f64) -> f64 {
         self.left + self.width * t / self.seconds
     }
 
-    pub(crate) fn y(&self, value: f64) -> f64 {
+    /// Where a value lies.
+    #[must_use]
+    pub fn y(&self, value: f64) -> f64 {
         self.top + self.height * (1.0 - value / self.most)
     }
 
-    pub(crate) fn at(&self, t: f64, value: f64) -> (f64, f64) {
+    /// The point of a value at a second.
+    #[must_use]
+    pub fn at(&self, t: f64, value: f64) -> (f64, f64) {
         (self.x(t), self.y(value))
     }
 
-    pub(crate) fn right(&self) -> f64 {
+    /// Its right end.
+    #[must_use]
+    pub fn right(&self) -> f64 {
         self.left + self.width
     }
 
-    pub(crate) fn bottom(&self) -> f64 {
+    /// Its lower end.
+    #[must_use]
+    pub fn bottom(&self) -> f64 {
         self.top + self.height
     }
 
     /// Title, grid and numbers; seconds only if it is the lowest.
-    pub(crate) fn frame(&self, canvas: &mut Canvas, title: &str, step: f64, seconds: bool) {
+    pub fn frame(&self, canvas: &mut Canvas, title: &str, step: f64, seconds: bool) {
         canvas.text((self.left, self.top - 12.0), 20, INK, Anchor::Start, title);
         for value in steps(self.most, step) {
             let y = self.y(value);
@@ -188,12 +211,12 @@ fn steps(most: f64, step: f64) -> impl Iterator<Item = f64> {
 }
 
 /// Rows of labels, so that none lies on another.
-#[derive(Default)]
-pub(crate) struct Rows(Vec<f64>);
+#[derive(Debug, Default)]
+pub struct Rows(Vec<f64>);
 
 impl Rows {
     /// The lowest row in which a label around `x` has room, as a number.
-    pub(crate) fn free(&mut self, x: f64, width: f64) -> f64 {
+    pub fn free(&mut self, x: f64, width: f64) -> f64 {
         let found = self.0.iter().position(|end| x - width / 2.0 > *end);
         let row = found.unwrap_or(self.0.len());
         if found.is_none() {
