@@ -2,6 +2,7 @@
 //!
 //! It measures and compares; it must not decide what is good enough: targets stand in the issue.
 
+pub mod agent;
 pub mod bed;
 pub mod call;
 pub mod calls;
@@ -10,6 +11,7 @@ pub mod churn;
 pub mod contended;
 pub mod cost;
 pub mod figures;
+pub mod gnocchi;
 pub mod growth;
 pub mod moved;
 pub mod pools;

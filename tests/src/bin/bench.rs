@@ -10,7 +10,7 @@ use kamscale_tests::bench::bed::{Bed, Manager};
 use kamscale_tests::bench::figures::{self, Measured};
 use kamscale_tests::bench::script::Mode;
 use kamscale_tests::bench::{
-    calls, changes, churn, contended, cost, growth, moved, pools, publish, published, script, storm,
+    agent, calls, changes, churn, contended, cost, growth, moved, pools, publish, published, script, storm,
 };
 use kamscale_tests::report::Report;
 
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     let mut broken = Vec::new();
     // `bench moved`: one part of it.
     let only = std::env::args().nth(1);
-    let parts: [(&str, Part); 8] = [
+    let parts: [(&str, Part); 9] = [
         ("functions", functions),
         ("calls", |report, _| calls::whole_calls(report)),
         ("growth", |report, broken| {
@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         ("moved", moved::changes),
         ("churn", churn::memory),
         ("admission", |report, _| storm::admission(report)),
+        ("agent", agent::cost),
     ];
     if let Some(only) = &only
         && !parts.iter().any(|(name, _)| name == only)

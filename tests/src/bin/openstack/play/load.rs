@@ -4,8 +4,9 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use kamscale_tests::bench::agent;
 use kamscale_tests::report::{Figure, rounded};
-use kamscale_tests::{Kamailio, repository, wait_until};
+use kamscale_tests::{Kamailio, wait_until};
 
 use super::aodh_decides::{POOL, USER, bed};
 use super::turn::{now_s, rise};
@@ -17,12 +18,6 @@ use crate::stage::Scene;
 const MEASURED: Duration = Duration::from_secs(30);
 /// Groups in Heat at which 100 pools look.
 const GROUPS: usize = 10;
-/// As many features as one instance may have, and members near its limit.
-const FEATURES: usize = 64;
-const POOLS: usize = 1000;
-const MEMBERS_PER_POOL: usize = 10;
-/// Clock ticks of /proc/PID/stat.
-const TICKS_PER_S: f64 = 100.0;
 
 /// Requests that an agent with nothing to do makes of the cloud.
 pub(crate) fn requests(scene: &Scene<'_>) {
@@ -105,23 +100,11 @@ fn metrics(scene: &Scene<'_>) -> String {
 
 /// Processor time and memory of an agent with very many members, which it publishes to Gnocchi each second.
 pub(crate) fn many_members(scene: &Scene<'_>) {
-    let kamailio = Kamailio::with_text(&scene.run, &many_features());
+    let kamailio = Kamailio::with_text(&scene.run, &agent::many_features());
     let kamailio = kamailio
         .define_text("KS_INSTANCE", scene.instance())
         .start();
-    let mut toml = policy::cloud() + "[gnocchi]\n\n";
-    for pool in 0..POOLS {
-        toml += &format!(
-            "[pools.p{pool}]\nfeature = \"f{}\"\nmode = \"paused\"\n",
-            pool % FEATURES
-        );
-        for member in 0..MEMBERS_PER_POOL {
-            toml += &format!(
-                "[[pools.p{pool}.members]]\nname = \"p{pool}-{member}\"\nuri = \"sip:127.0.0.1:{}\"\n",
-                10_000 + pool * MEMBERS_PER_POOL + member
-            );
-        }
-    }
+    let toml = policy::cloud() + "[gnocchi]\n\n" + &agent::many_pools();
     let mut agent = scene.agent(&scene.run, &toml).interval_s(1.0).start();
     wait_until("Kamailio has all members", PATIENCE, || {
         let status = kamailio.try_rpc(&["kamscale.status"]).unwrap_or_default();
@@ -131,49 +114,9 @@ pub(crate) fn many_members(scene: &Scene<'_>) {
     });
     // What is made once (resources in Gnocchi) is no part of it.
     std::thread::sleep(MEASURED);
-    let pid = agent.process().pid();
-    let (before, began) = (cpu_s(pid), Instant::now());
-    std::thread::sleep(MEASURED);
-    let share = (cpu_s(pid) - before) / began.elapsed().as_secs_f64();
-    let how = format!(
-        "{FEATURES} features (the limit of one instance), {POOLS} pools, {} members, one round and one batch \
-         to Gnocchi a second",
-        POOLS * MEMBERS_PER_POOL
-    );
-    let tally = &scene.stage.tally;
-    let figure = Figure::new("agent.cpu_share", rounded(share), "cores");
-    tally.figure(figure.target("<= 0.01", share <= 0.01).how(how.clone()));
-    let megabytes = rss_mb(pid);
-    let figure = Figure::new("agent.rss_mb", rounded(megabytes), "MB");
-    tally.figure(figure.target("<= 40", megabytes <= 40.0).how(how));
+    let figures = agent::figures(agent.process().pid(), "the real Gnocchi");
+    figures.for_each(|figure| scene.stage.tally.figure(figure));
     agent.stop();
-}
-
-/// The configuration that users start from, with as many features as there may be.
-fn many_features() -> String {
-    let path = repository().join("kamailio-cfg/minimal.cfg");
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let declared = r#"modparam("kamscale", "feature", "queue")"#;
-    let own = text.matches(r#"modparam("kamscale", "feature""#).count();
-    let more =
-        (0..FEATURES - own).map(|n| format!("\nmodparam(\"kamscale\", \"feature\", \"f{n}\")"));
-    text.replace(declared, &format!("{declared}{}", more.collect::<String>()))
-}
-
-/// Processor time so far.
-fn cpu_s(pid: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let rest = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = rest.split_whitespace().skip(11).take(2);
-    ticks.filter_map(|t| t.parse::<f64>().ok()).sum::<f64>() / TICKS_PER_S
-}
-
-/// Memory in use now.
-fn rss_mb(pid: u32) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|l| l.trim().trim_end_matches(" kB").parse::<f64>().ok());
-    kib.unwrap_or(f64::NAN) * 1024.0 / 1e6
 }
 
 /// One turn with Aodh as it is installed: evaluated every 60 s, over periods of 60 s.
