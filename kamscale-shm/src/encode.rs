@@ -26,6 +26,8 @@ pub const MAGIC: u64 = u64::from_le_bytes(*b"KSTABLE\x01");
 pub const RECORD_WORDS: usize = 8;
 /// Words of one entry of the source index.
 pub const SOURCE_WORDS: usize = 2;
+/// Rows in one word.
+const ROWS_PER_WORD: usize = 4;
 /// The checksum (word 2) covers the words from here on.
 pub const CHECKED_FROM: usize = 3;
 
@@ -79,7 +81,8 @@ pub fn encode(
         let options = out.pool_options(&pool.options, overflow);
         out.pool(index, pool, &placements[*from], options);
     }
-    out.finish(generation)
+    let rows = order.iter().map(|from| placements[*from].rows);
+    out.finish(generation, rows)
 }
 
 struct Encoder {
@@ -87,7 +90,8 @@ struct Encoder {
     members: Vec<u64>,
     /// Active lists, then rows: offsets in pools are relative until the sections are joined.
     active: Vec<u64>,
-    rows: Vec<u64>,
+    /// How many words of rows there are; they are nearly all of a table, and written last.
+    rows: usize,
     options: Vec<u64>,
     sources: Vec<(u64, u64)>,
     strings: Vec<u8>,
@@ -103,7 +107,7 @@ impl Encoder {
             pools: Vec::with_capacity(pools * RECORD_WORDS),
             members: Vec::with_capacity(members * RECORD_WORDS),
             active: Vec::with_capacity(members),
-            rows: Vec::new(),
+            rows: 0,
             options: Vec::new(),
             sources: Vec::with_capacity(members),
             strings: Vec::with_capacity(members * 48),
@@ -133,15 +137,8 @@ impl Encoder {
             .extend(active.iter().map(|(member, alias, threshold)| {
                 *member as u64 | (*alias as u64) << 16 | u64::from(*threshold) << 32
             }));
-        let rows_at = self.rows.len();
-        let mut owners = placed.rows.owners();
-        while let Some(owner) = owners.next() {
-            let mut word = u64::from(owner);
-            for shift in [16, 32, 48] {
-                word |= u64::from(owners.next().unwrap_or(crate::rows::NOBODY)) << shift;
-            }
-            self.rows.push(word);
-        }
+        let rows_at = self.rows;
+        self.rows += (1 << placed.rows.bits()) / ROWS_PER_WORD;
         self.pools.extend_from_slice(&[
             xxh3(spec.name.as_bytes()),
             pair(name, spec.name.len() as u64),
@@ -190,14 +187,18 @@ impl Encoder {
         ]);
     }
 
-    fn finish(mut self, generation: u64) -> Result<Vec<u64>, SpecError> {
+    fn finish<'r>(
+        mut self,
+        generation: u64,
+        rows: impl Iterator<Item = &'r RowTable>,
+    ) -> Result<Vec<u64>, SpecError> {
         self.sources.sort_unstable();
         let members = self.members.len() / RECORD_WORDS;
         let pools = self.pools.len() / RECORD_WORDS;
         let active_at = RECORD_WORDS + self.pools.len() + self.members.len();
         let sources_at = active_at + self.active.len();
         let rows_at = sources_at + self.sources.len() * SOURCE_WORDS;
-        let options_at = rows_at + self.rows.len();
+        let options_at = rows_at + self.rows;
         let strings_at = options_at + self.options.len();
         let total = strings_at + self.strings.len().div_ceil(8);
         if total > MAX_TABLE_WORDS {
@@ -243,7 +244,7 @@ impl Encoder {
                 .iter()
                 .flat_map(|(hash, member)| [*hash, *member]),
         );
-        words.extend_from_slice(&self.rows);
+        rows.for_each(|table| put_rows(table, &mut words));
         words.extend_from_slice(&self.options);
         self.strings
             .resize(self.strings.len().next_multiple_of(8), 0);
@@ -254,6 +255,17 @@ impl Encoder {
         }));
         words[2] = checksum::of(&words[CHECKED_FROM..]);
         Ok(words)
+    }
+}
+
+fn put_rows(table: &RowTable, words: &mut Vec<u64>) {
+    let mut owners = table.owners();
+    while let Some(owner) = owners.next() {
+        let mut word = u64::from(owner);
+        for shift in [16, 32, 48] {
+            word |= u64::from(owners.next().unwrap_or(crate::rows::NOBODY)) << shift;
+        }
+        words.push(word);
     }
 }
 

@@ -15,7 +15,7 @@ use std::marker::PhantomData;
 use std::mem::size_of;
 use std::sync::OnceLock;
 
-use memmap2::{MmapOptions, MmapRaw};
+use memmap2::{MmapOptions, MmapRaw, UncheckedAdvice};
 
 use crate::layout::AllAtomic;
 use crate::sync::{AtomicU64, Ordering};
@@ -54,6 +54,18 @@ impl<T: AllAtomic> Mapped<T> {
         // and lives as long as `self`. `T: AllAtomic`, so any bytes are valid and changes by
         // another process are atomic accesses to atomics.
         unsafe { &*self.raw.as_ptr().cast::<T>() }
+    }
+}
+
+impl<T: AllAtomic> Mapped<T> {
+    /// Takes the pages out of this process, for who looks seldom. What was stored is in the file, and
+    /// comes back when it is touched.
+    pub(crate) fn release(&self) {
+        // SAFETY: the mapping is a shared one of a file, so nothing stored is lost; where the handler
+        // put pages of the process's own, zeros come back, and any bytes of a `T` are valid.
+        let advised = unsafe { self.raw.unchecked_advise(UncheckedAdvice::DontNeed) };
+        // Without it they stay, which is no harm.
+        let _ = advised;
     }
 }
 

@@ -180,6 +180,7 @@ impl Publisher {
         self.generation = generation;
         self.current = Some(spec.clone());
         self.head = head_of(&words);
+        self.file.release();
         Ok(generation)
     }
 
@@ -199,7 +200,9 @@ impl Publisher {
     /// removed, replaced, cut or written over: publish again, which makes it anew if need be.
     #[must_use]
     pub fn is_in_force(&self) -> bool {
-        self.is_in_place() && self.is_whole()
+        let in_force = self.is_in_place() && self.is_whole();
+        self.file.release();
+        in_force
     }
 
     /// Whether the file holds the table that was published last, word for word.

@@ -11,11 +11,13 @@
 //! States (down, draining, slow start) do not change the rows: the look-up passes over members
 //! that take nothing now ([`crate::table::Pool::owner`]).
 
+mod packed;
 mod tables;
 
 pub use tables::RowTables;
 
 use crate::hash::{ById, STEP, mix};
+use packed::Packed;
 
 /// No member: the value of rows in a pool in which nobody has weight.
 pub const NOBODY: u16 = u16::MAX;
@@ -50,9 +52,11 @@ impl Claim {
 #[derive(Clone, Debug)]
 pub struct RowTable {
     bits: u8,
-    /// The owner's index per row, or [`NOBODY`].
+    /// The owner's index per row, or [`NOBODY`]; empty once forgotten ([`Self::forget`]).
     owners: Vec<u16>,
-    /// The owner's tau per row; empty once forgotten ([`Self::forget`]).
+    /// The owners once the rest is forgotten.
+    packed: Packed,
+    /// The owner's tau per row; empty once forgotten.
     taus: Vec<u64>,
     members: Vec<Weighted>,
     /// Every member has offered its claims with tau < horizon x weight.
@@ -73,6 +77,7 @@ impl RowTable {
         let mut table = Self {
             bits,
             owners: vec![NOBODY; 1 << bits],
+            packed: Packed::default(),
             taus: vec![u64::MAX; 1 << bits],
             members: members.to_vec(),
             horizon: 0,
@@ -131,11 +136,16 @@ impl RowTable {
 
     /// The owner's index per row.
     pub fn owners(&self) -> impl Iterator<Item = u16> + '_ {
-        self.owners.iter().copied()
+        self.owners.iter().copied().chain(self.packed.iter())
     }
 
-    /// Keeps the owners alone: a fifth of the memory, and the next change makes the table anew.
+    /// Keeps the owners alone: a tenth of the memory or less, and the next change makes the table anew.
     pub fn forget(&mut self) {
+        if self.taus.is_empty() {
+            return;
+        }
+        self.packed = Packed::of(&self.owners, self.members.len());
+        self.owners = Vec::new();
         self.taus = Vec::new();
     }
 

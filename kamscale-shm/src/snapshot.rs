@@ -7,7 +7,7 @@ use crate::clock;
 use crate::files::{self, Layout, ShmError};
 use crate::health::Health;
 use crate::layout::{MemberRow, NameRow, ObservedFile, ProcessRow};
-use crate::limits::{MAX_FEATURES, MAX_POOLS};
+use crate::limits::{MAX_FEATURES, MAX_POOLS, MAX_PROCESSES};
 use crate::mapping::Mapped;
 use crate::spec::DesiredState;
 use crate::sync::Ordering;
@@ -156,11 +156,15 @@ impl Observer {
         let age_ns = clock::monotonic_ns().saturating_sub(heartbeat);
         let now_s = file.server.now_s.load(Ordering::Relaxed);
         let features = file.server.features.load(Ordering::Relaxed) as usize;
+        let processes = file.server.processes.load(Ordering::Relaxed) as usize;
+        // Rows that can have no process are not looked at: each is more than a page.
+        let used = Some(processes).filter(|n| *n > 0).unwrap_or(MAX_PROCESSES);
         let rows: Vec<(u32, &ProcessRow)> = (0_u32..)
             .zip(&file.processes)
+            .take(used)
             .filter(|(_, row)| row.pid.load(Ordering::Relaxed) != 0)
             .collect();
-        Snapshot {
+        let snapshot = Snapshot {
             boot_id: file.header.boot_id.load(Ordering::Relaxed),
             pid: file.header.pid.load(Ordering::Relaxed),
             heartbeat_age_s: std::time::Duration::from_nanos(age_ns).as_secs_f64(),
@@ -183,7 +187,9 @@ impl Observer {
                 .iter()
                 .map(|(process, row)| worker(*process, row))
                 .collect(),
-        }
+        };
+        self.file.release();
+        snapshot
     }
 }
 
