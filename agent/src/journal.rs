@@ -86,7 +86,8 @@ pub fn now_s() -> f64 {
 /// Where events go.
 #[derive(Debug, Clone, Default)]
 pub struct Journal {
-    kept: Arc<Mutex<VecDeque<Event>>>,
+    /// As JSON: a tree of values takes four times as much, and people rarely look.
+    kept: Arc<Mutex<VecDeque<Box<str>>>>,
     /// The newest decision of each pool, with its input.
     newest: Arc<Mutex<BTreeMap<String, Arc<Decision>>>>,
     audit_file: Option<PathBuf>,
@@ -119,7 +120,7 @@ impl Journal {
             detail = detail.map(tracing::field::display),
         );
         self.append(&event);
-        self.keep(event);
+        self.keep(&event);
     }
 
     /// Records a decision: one line in the log, one with all that it depended on in the audit file.
@@ -142,16 +143,20 @@ impl Journal {
             parts.remove("reason");
             event.detail = parts;
         }
-        let kept = event.clone();
-        let input = serde_json::to_value(&decision.input).unwrap_or_default();
-        self.append(&event.with("input", input));
-        self.keep(kept);
+        self.keep(&event);
+        if self.audit_file.is_some() {
+            let input = serde_json::to_value(&decision.input).unwrap_or_default();
+            self.append(&event.with("input", input));
+        }
     }
 
-    /// Remembers a decision, of record or not, as the newest of its pool.
-    pub fn note_decision(&self, pool: &str, decision: Arc<Decision>) {
+    /// Remembers a decision, of record or not, as the newest of its pool; answers the one before.
+    pub fn note_decision(&self, pool: &str, decision: Arc<Decision>) -> Option<Arc<Decision>> {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        newest.insert(pool.to_owned(), decision);
+        match newest.get_mut(pool) {
+            Some(known) => Some(std::mem::replace(known, decision)),
+            None => newest.insert(pool.to_owned(), decision),
+        }
     }
 
     /// The newest decision about a pool.
@@ -160,12 +165,13 @@ impl Journal {
         newest.get(pool).cloned()
     }
 
-    fn keep(&self, event: Event) {
+    fn keep(&self, event: &Event) {
+        let line = serde_json::to_string(event).unwrap_or_default();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() == KEPT {
             kept.pop_front();
         }
-        kept.push_back(event);
+        kept.push_back(line.into());
     }
 
     fn append(&self, event: &Event) {
@@ -199,8 +205,9 @@ impl Journal {
     /// The newest events that pass the test, oldest first.
     pub fn recent_of(&self, limit: usize, test: impl Fn(&Event) -> bool) -> Vec<Event> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let newest = kept.iter().rev().filter(|event| test(event)).take(limit);
-        let mut events: Vec<Event> = newest.cloned().collect();
+        let newest = kept.iter().rev();
+        let newest = newest.filter_map(|line| serde_json::from_str(line).ok());
+        let mut events: Vec<Event> = newest.filter(|event| test(event)).take(limit).collect();
         events.reverse();
         events
     }

@@ -16,7 +16,7 @@ use crate::nodes::host::Host;
 use crate::nodes::lead::Lead;
 use crate::nodes::survey::Survey;
 use crate::nodes::watch::{Sink, Source, Watch};
-use crate::nodes::{NodeReport, Nodes};
+use crate::nodes::{MemberCalls, NodeReport, Nodes};
 use crate::prometheus::{Prometheus, PrometheusError};
 
 /// What the control loop reaches beyond this machine.
@@ -119,8 +119,8 @@ fn source(
 }
 
 impl Sink for gnocchi::Sink {
-    fn push(&self, report: &NodeReport) {
-        gnocchi::Sink::push(self, report);
+    fn push(&self, report: &NodeReport, members: &mut MemberCalls<'_>) {
+        gnocchi::Sink::push(self, report, members);
     }
 
     fn problem(&self) -> Option<String> {

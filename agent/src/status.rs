@@ -7,6 +7,19 @@ use serde::{Deserialize, Serialize};
 use crate::nodes::Shares;
 use crate::plan::Action;
 
+/// The loop's sign of life after each round: little, as mostly nobody looks.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Pulse {
+    /// When the round ended, in unix seconds.
+    pub now_s: f64,
+    /// Whether Kamailio is attached and a table is published.
+    pub ready: bool,
+    /// The generation in force.
+    pub generation: u64,
+    /// What is wrong with Kamailio, if anything.
+    pub problem: Option<String>,
+}
+
 /// Everything at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {

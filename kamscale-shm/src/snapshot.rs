@@ -211,9 +211,12 @@ fn name(row: &NameRow) -> String {
 
 fn member(slot: u32, row: &MemberRow, now_s: u64) -> Option<MemberObserved> {
     let id = row.id.load(Ordering::Acquire);
+    if id == 0 {
+        return None;
+    }
     let probed = probed(row, id);
     let answers_badly = probed.is_some_and(|p| p.health == Health::Down);
-    (id != 0).then(|| MemberObserved {
+    Some(MemberObserved {
         slot,
         id,
         calls: row.calls_of(id),

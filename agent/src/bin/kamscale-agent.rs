@@ -29,7 +29,9 @@ struct Arguments {
     config: PathBuf,
 }
 
-#[tokio::main]
+/// The loop has this thread. What waits for others shares one more, however many processors there are:
+/// each thread keeps memory of its own.
+#[tokio::main(worker_threads = 1)]
 async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -56,6 +58,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let services = Services::start(&config)?;
     let agent = Agent::start(&arguments.config, config, Box::new(proxy), services)?;
     let shared = Shared {
+        pulse: agent.pulse(),
         status: agent.status(),
         journal: agent.journal(),
         controls: sender,

@@ -233,7 +233,7 @@ impl Config {
 
     /// Checks a text; `file` is only named in errors.
     pub fn parse(file: &Path, text: &str) -> Result<Config, ConfigError> {
-        let config: Config = toml::from_str(text).map_err(|error| {
+        let mut config: Config = toml::from_str(text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
             ConfigError::Invalid {
                 file: file.into(),
@@ -248,6 +248,10 @@ impl Config {
             key: fault.path.join("."),
             problem: fault.problem,
         })?;
+        // Lists grow by doubling; that of ten members has room for sixteen.
+        for pool in config.pools.values_mut() {
+            pool.members.shrink_to_fit();
+        }
         Ok(config)
     }
 }

@@ -5,6 +5,9 @@
 use std::collections::VecDeque;
 use std::io::Write;
 
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
+
 use super::names::BACK_WINDOW_S;
 use super::registry::{Known, Registry};
 
@@ -22,10 +25,12 @@ pub(super) struct Second {
 }
 
 impl Second {
-    pub(super) fn new(at_s: u64) -> Second {
+    /// With room for so many values.
+    pub(super) fn new(at_s: u64, values: usize) -> Second {
         Second {
             at_s,
-            ..Second::default()
+            series: Vec::with_capacity(values),
+            values: Vec::with_capacity(values),
         }
     }
 
@@ -134,7 +139,7 @@ impl Backlog {
 fn body(entries: &[(u32, u64, f64)], registry: &Registry) -> (Vec<u8>, u64) {
     let mut body = Vec::with_capacity(entries.len() * 64 + 2);
     let mut measures = 0;
-    let (mut open_resource, mut open_series): (Option<&str>, Option<u32>) = (None, None);
+    let (mut open_resource, mut open_series): (Option<Uuid>, Option<u32>) = (None, None);
     body.push(b'{');
     for (series, at_s, value) in entries {
         if open_series != Some(*series) {
@@ -144,16 +149,18 @@ fn body(entries: &[(u32, u64, f64)], registry: &Registry) -> (Vec<u8>, u64) {
             if resource.known != Known::There {
                 continue;
             }
-            let same = open_resource == Some(resource.id.as_str());
+            let same = open_resource == Some(resource.id);
             body.extend_from_slice(match (open_series, same) {
                 (None, _) => b"\"",
                 (Some(_), true) => b"],\"",
                 (Some(_), false) => b"]},\"",
             });
             if !same {
-                body.extend_from_slice(resource.id.as_bytes());
+                let mut id = [0; Hyphenated::LENGTH];
+                let id = resource.id.hyphenated().encode_lower(&mut id);
+                body.extend_from_slice(id.as_bytes());
                 body.extend_from_slice(b"\":{\"");
-                open_resource = Some(&resource.id);
+                open_resource = Some(resource.id);
             }
             body.extend_from_slice(metric.as_bytes());
             body.extend_from_slice(b"\":[");

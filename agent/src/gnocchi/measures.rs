@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::backlog::Second;
 use super::names::Kind;
 use super::registry::Registry;
-use crate::nodes::{FeatureReport, NodeReport};
+use crate::nodes::{FeatureReport, MemberCalls, NodeReport};
 
 /// Within so many seconds every value is sent at least once.
 pub(super) const REFRESH_S: u64 = 10;
@@ -22,6 +22,8 @@ const BOOT_MASK: u64 = (1 << 52) - 1;
 pub(super) struct Before {
     at_s: Option<u64>,
     features: BTreeMap<String, FeatureReport>,
+    /// How many values there were.
+    values: usize,
     /// The members' numbers in the order of the report: the next report has mostly the same.
     members: Vec<u32>,
 }
@@ -31,6 +33,7 @@ pub(super) fn measures(
     registry: &mut Registry,
     before: &mut Before,
     report: &NodeReport,
+    members: &mut MemberCalls<'_>,
 ) -> Option<Second> {
     let at_s = whole_s(report.at_s)?;
     let last_s = before.at_s;
@@ -40,18 +43,19 @@ pub(super) fn measures(
     let span_s = last_s.map_or(1, |last_s| (at_s - last_s).min(MOST_S));
     let mut writer = Writer {
         registry,
-        second: Second::new(at_s),
+        second: Second::new(at_s, before.values),
     };
     writer.node(report);
     writer.pools(report, span_s);
     writer.features(report, &before.features);
-    let members = writer.members(report, &before.members);
+    let members = writer.members(members, &before.members);
     if members != before.members {
         writer.gone(&before.members);
     }
     let second = writer.second;
     before.at_s = Some(at_s);
     before.members = members;
+    before.values = second.values.len();
     before.features.clone_from(&report.features);
     Some(second)
 }
@@ -155,27 +159,14 @@ impl Writer<'_> {
         }
     }
 
-    /// Answers their numbers. Looked up by name is only who stands not where it stood before: that
-    /// is most of the cost with thousands of members.
-    fn members(&mut self, report: &NodeReport, before: &[u32]) -> Vec<u32> {
-        let mut numbers = Vec::with_capacity(report.members.len());
-        let mut next = 0;
-        for ((pool, member), calls) in &report.members {
-            let at_s = self.second.at_s;
-            let ahead = before.iter().skip(next).take(2);
-            let found = ahead.enumerate().find(|(_, number)| {
-                let known = self.registry.get(**number);
-                known.is_some_and(|it| it.thing.is_member(pool, member))
-            });
-            let number = match found.map(|(skipped, number)| (skipped, *number)) {
-                Some((skipped, number)) => {
-                    next += skipped + 1;
-                    number
-                }
-                None => self.registry.see(Kind::Member, pool, member, at_s),
-            };
+    /// Answers their numbers.
+    fn members(&mut self, members: &mut MemberCalls<'_>, before: &[u32]) -> Vec<u32> {
+        let at_s = self.second.at_s;
+        let mut numbers = Vec::with_capacity(before.len());
+        for it in members {
+            let number = self.registry.see_member(it.id, it.pool, it.member, at_s);
             let place = self.place(number);
-            self.gauge(&place, 0, f64::from(*calls));
+            self.gauge(&place, 0, f64::from(it.calls));
             numbers.push(number);
         }
         numbers

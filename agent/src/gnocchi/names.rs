@@ -111,10 +111,6 @@ pub(super) struct Thing {
 }
 
 impl Thing {
-    pub(super) fn is_member(&self, pool: &str, name: &str) -> bool {
-        self.kind == Kind::Member && self.name == name && self.pool == pool
-    }
-
     /// The id of its resource: the same after every restart, and another in every project, as ids
     /// are shared by all projects of a Gnocchi.
     pub(super) fn id(&self, place: &Place) -> Uuid {

@@ -5,6 +5,10 @@
 
 use std::collections::HashMap;
 
+use kamscale_shm::hash::mix;
+use kamscale_shm::{ById, member_id};
+use uuid::Uuid;
+
 use super::names::{Kind, Place, Thing};
 
 /// What is known of a resource in Gnocchi.
@@ -23,7 +27,7 @@ pub(super) enum Known {
 pub(super) struct Resource {
     pub(super) thing: Thing,
     /// As Gnocchi knows it.
-    pub(super) id: String,
+    pub(super) id: Uuid,
     pub(super) known: Known,
     /// The last second in which the node had it.
     pub(super) seen_s: u64,
@@ -31,13 +35,20 @@ pub(super) struct Resource {
     pub(super) first: u32,
 }
 
+impl Resource {
+    /// Whether Gnocchi means this one.
+    pub(super) fn is(&self, id: &str) -> bool {
+        Uuid::try_parse(id).is_ok_and(|id| id == self.id)
+    }
+}
+
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     place: Place,
     resources: Vec<Option<Resource>>,
-    /// By kind, pool and name.
-    numbers: HashMap<Kind, HashMap<String, HashMap<String, u32>>>,
+    /// By kind, pool and name, as [`key`].
+    numbers: ById<u32>,
     /// By series: its resource, and what was sent last (NaN before the first).
     series: Vec<(u32, f64)>,
     /// Resources (and their first series) whose number may be given to another of the kind.
@@ -66,15 +77,23 @@ impl Registry {
         }
         self.place = place;
         for resource in self.resources.iter_mut().flatten() {
-            resource.id = resource.thing.id(&self.place).to_string();
+            resource.id = resource.thing.id(&self.place);
             resource.known = Known::Missing;
         }
     }
 
     /// The number of a thing's resource, which the node has now; a new one is to be created.
     pub(super) fn see(&mut self, kind: Kind, pool: &str, name: &str, at_s: u64) -> u32 {
-        let known = self.numbers.get(&kind).and_then(|pools| pools.get(pool));
-        let known = known.and_then(|names| names.get(name)).copied();
+        self.see_by(member_id(pool, name), kind, pool, name, at_s)
+    }
+
+    /// The same for a member whose identity is known.
+    pub(super) fn see_member(&mut self, id: u64, pool: &str, name: &str, at_s: u64) -> u32 {
+        self.see_by(id, Kind::Member, pool, name, at_s)
+    }
+
+    fn see_by(&mut self, id: u64, kind: Kind, pool: &str, name: &str, at_s: u64) -> u32 {
+        let known = self.numbers.get(&key(kind, id)).copied();
         let number = known.unwrap_or_else(|| {
             self.add(Thing {
                 kind,
@@ -92,12 +111,11 @@ impl Registry {
         let kind = thing.kind;
         let free = self.free.get_mut(&kind).and_then(Vec::pop);
         let (number, first) = free.unwrap_or_else(|| self.grow(kind));
-        let pools = self.numbers.entry(kind).or_default();
-        let names = pools.entry(thing.pool.clone()).or_default();
-        names.insert(thing.name.clone(), number);
+        let id = member_id(&thing.pool, &thing.name);
+        self.numbers.insert(key(kind, id), number);
         if let Some(slot) = self.resources.get_mut(number as usize) {
             *slot = Some(Resource {
-                id: thing.id(&self.place).to_string(),
+                id: thing.id(&self.place),
                 thing,
                 known: Known::Missing,
                 seen_s: 0,
@@ -177,14 +195,8 @@ impl Registry {
         let Some(Resource { thing, first, .. }) = slot.and_then(Option::take) else {
             return;
         };
-        if let Some(pools) = self.numbers.get_mut(&thing.kind)
-            && let Some(names) = pools.get_mut(&thing.pool)
-        {
-            names.remove(&thing.name);
-            if names.is_empty() {
-                pools.remove(&thing.pool);
-            }
-        }
+        let id = member_id(&thing.pool, &thing.name);
+        self.numbers.remove(&key(thing.kind, id));
         self.free
             .entry(thing.kind)
             .or_default()
@@ -198,6 +210,11 @@ impl Registry {
             .map(|(number, _)| small(number))
             .collect()
     }
+}
+
+/// What tells things apart, without a copy of their names, by the identity that a member of that name has.
+fn key(kind: Kind, id: u64) -> u64 {
+    mix(id ^ kind as u64)
 }
 
 /// Numbers stay far below 2^32: each is a resource of this node.

@@ -15,7 +15,7 @@ use super::prepare::{GnocchiError, check};
 use super::publish;
 use super::state::State;
 use crate::cloud::{Cloud, CloudError};
-use crate::nodes::NodeReport;
+use crate::nodes::{MemberCalls, NodeReport};
 
 /// So long the cloud's own retries of a batch go on; then the next second's push tries again.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -64,9 +64,9 @@ impl Sink {
     }
 
     /// Takes a report: at most one per second counts. Never waits for Gnocchi.
-    pub fn push(&self, report: &NodeReport) {
+    pub fn push(&self, report: &NodeReport, members: &mut MemberCalls<'_>) {
         let mut state = self.lock();
-        if state.push(report) {
+        if state.push(report, members) {
             self.wake.notify_one();
         }
     }
@@ -158,7 +158,7 @@ impl Sink {
             let at_s = state.newest_s;
             for publish::Found { thing, id, .. } in found {
                 let number = state.registry.see(kind, &thing.pool, &thing.name, at_s);
-                if state.registry.get(number).is_some_and(|it| it.id == id) {
+                if state.registry.get(number).is_some_and(|it| it.is(&id)) {
                     state.registry.found(number);
                 }
             }

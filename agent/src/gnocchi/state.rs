@@ -7,7 +7,7 @@ use super::measures::{Before, measures};
 use super::names::{Kind, Place, Thing};
 use super::registry::{Known, Registry};
 use crate::cloud::CloudError;
-use crate::nodes::NodeReport;
+use crate::nodes::{MemberCalls, NodeReport};
 
 /// So many members are created before the next measures are sent.
 const CREATE_MEMBERS: usize = 100;
@@ -42,7 +42,7 @@ impl State {
     }
 
     /// Takes a report; answers whether it counts.
-    pub(super) fn push(&mut self, report: &NodeReport) -> bool {
+    pub(super) fn push(&mut self, report: &NodeReport, members: &mut MemberCalls<'_>) -> bool {
         let place = self.registry.place();
         if place.node != report.node || place.pool != report.pool {
             let place = Place {
@@ -52,7 +52,7 @@ impl State {
             };
             self.registry.set_place(place);
         }
-        let Some(second) = measures(&mut self.registry, &mut self.before, report) else {
+        let Some(second) = measures(&mut self.registry, &mut self.before, report, members) else {
             return false;
         };
         self.newest_s = second.at_s;
@@ -116,7 +116,7 @@ impl State {
         let some = numbers.into_iter().take(FORGET);
         some.filter_map(|number| {
             let resource = self.registry.get(number)?;
-            Some((number, resource.thing.kind, resource.id.clone()))
+            Some((number, resource.thing.kind, resource.id.to_string()))
         })
         .collect()
     }

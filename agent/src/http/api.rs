@@ -53,7 +53,7 @@ pub(super) fn error(status: StatusCode, code: &str, message: impl Into<String>) 
 }
 
 async fn healthz(State(shared): State<Shared>) -> Response {
-    let age_s = now_s() - shared.status().now_s;
+    let age_s = now_s() - shared.pulse.borrow().now_s;
     if age_s > LOOP_ALIVE.as_secs_f64() {
         let message = format!("the control loop has not finished a round for {age_s:.0} s");
         return error(StatusCode::SERVICE_UNAVAILABLE, "loop_stuck", message);
@@ -62,29 +62,30 @@ async fn healthz(State(shared): State<Shared>) -> Response {
 }
 
 async fn readyz(State(shared): State<Shared>) -> Response {
-    let status = shared.status();
-    if status.ready {
-        return Json(json!({"status": "ready", "generation": status.generation})).into_response();
+    let pulse = shared.pulse.borrow().clone();
+    if pulse.ready {
+        return Json(json!({"status": "ready", "generation": pulse.generation})).into_response();
     }
-    let message = status.kamailio.problem.clone();
-    let message = message.unwrap_or_else(|| "no table is published yet".into());
+    let message = pulse
+        .problem
+        .unwrap_or_else(|| "no table is published yet".into());
     error(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message)
 }
 
 async fn status(State(shared): State<Shared>) -> Response {
-    Json(shared.status().as_ref()).into_response()
+    Json(shared.status().await.as_ref()).into_response()
 }
 
 async fn pools(State(shared): State<Shared>) -> Response {
-    Json(&shared.status().pools).into_response()
+    Json(&shared.status().await.pools).into_response()
 }
 
 async fn stacks(State(shared): State<Shared>) -> Response {
-    Json(&shared.status().stacks).into_response()
+    Json(&shared.status().await.stacks).into_response()
 }
 
 async fn pool(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
-    let status = shared.status();
+    let status = shared.status().await;
     match status.pools.get(&name).or(status.stacks.get(&name)) {
         Some(pool) => Json(pool).into_response(),
         None => no_pool(&status, &name),
@@ -103,7 +104,7 @@ fn no_pool(status: &Status, name: &str) -> Response {
 
 /// The newest decision, with all that it came from.
 async fn plan(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
-    let status = shared.status();
+    let status = shared.status().await;
     let pool = status.pools.get(&name);
     if pool.is_none() && !status.stacks.contains_key(&name) {
         return no_pool(&status, &name);

@@ -1,4 +1,4 @@
-//! Metrics in the text format of Prometheus, made from the last status at each scrape, so that
+//! Metrics in the text format of Prometheus, made from a report at each scrape, so that
 //! what is gone from the status is gone from the metrics.
 
 mod pools;
@@ -40,7 +40,7 @@ pub(super) fn routes() -> Router<Shared> {
 }
 
 async fn metrics(State(shared): State<Shared>) -> Response {
-    match render(&shared.status()) {
+    match render(shared.status().await.as_ref()) {
         Ok(text) => {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             ([(header::CONTENT_TYPE, kind)], text).into_response()

@@ -1,6 +1,6 @@
 //! HTTP on unix sockets and loopback: what people and machines read and ask.
 //!
-//! Handlers only read the last status and hand commands to the loop; they never touch the state.
+//! Handlers ask the loop for its report and hand commands to it; they never touch the state.
 
 mod api;
 mod metrics;
@@ -16,19 +16,24 @@ use axum::Router;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::config::Listen;
 use crate::journal::Journal;
 use crate::runtime::Control;
-use crate::status::Status;
+use crate::status::{Pulse, Status};
 
 /// A status older than this means that the loop hangs.
 const LOOP_ALIVE: Duration = Duration::from_secs(30);
+/// How long the loop may take to report.
+const REPORT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What handlers may use.
 #[derive(Debug, Clone)]
 pub struct Shared {
-    /// The status after each round.
+    /// The loop's sign of life.
+    pub pulse: watch::Receiver<Pulse>,
+    /// What the loop reports when it is asked.
     pub status: watch::Receiver<Arc<Status>>,
     /// Events.
     pub journal: Journal,
@@ -37,7 +42,17 @@ pub struct Shared {
 }
 
 impl Shared {
-    fn status(&self) -> Arc<Status> {
+    /// What the loop reports now; of one that hangs, what it reported last.
+    async fn status(&self) -> Arc<Status> {
+        let mut reported = self.status.clone();
+        reported.mark_unchanged();
+        let asked = async {
+            if self.controls.send(Control::Report).await.is_ok() {
+                // It fails when the loop ends: then this is the last report, too.
+                let _ = reported.changed().await;
+            }
+        };
+        let _ = timeout(REPORT_PATIENCE, asked).await;
         self.status.borrow().clone()
     }
 }

@@ -54,6 +54,22 @@ pub struct PoolReport {
     pub boot_id: u64,
 }
 
+/// A node's calls on each member.
+pub type MemberCalls<'a> = dyn Iterator<Item = Calls<'a>> + 'a;
+
+/// A node's calls on one member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Calls<'a> {
+    /// The member's pool.
+    pub pool: &'a str,
+    /// Its name.
+    pub member: &'a str,
+    /// Its identity ([`kamscale_shm::member_id`]).
+    pub id: u64,
+    /// How many.
+    pub calls: u32,
+}
+
 /// What a node says at one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NodeReport {
@@ -76,4 +92,17 @@ pub struct NodeReport {
     pub names_all: bool,
     /// This node's calls by pool and member.
     pub members: BTreeMap<(String, String), u32>,
+}
+
+impl NodeReport {
+    /// Its calls by pool and member.
+    pub fn calls(&self) -> impl Iterator<Item = Calls<'_>> {
+        let members = self.members.iter();
+        members.map(|((pool, member), calls)| Calls {
+            pool,
+            member,
+            id: kamscale_shm::member_id(pool, member),
+            calls: *calls,
+        })
+    }
 }

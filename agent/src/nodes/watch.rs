@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{NodeReport, Nodes};
+use super::{MemberCalls, NodeReport, Nodes};
 use crate::journal::now_s;
 
 /// Between two readings; a node reports once a second.
@@ -27,8 +27,9 @@ pub trait Source: Send + Sync + Debug {
 
 /// Where this node's own reports go.
 pub trait Sink: Send + Sync + Debug {
-    /// Takes a report; never waits, and never keeps more than its bound.
-    fn push(&self, report: &NodeReport);
+    /// Takes a report, with `members` in place of its own: thousands of names are not copied for it.
+    /// Never waits, and never keeps more than its bound.
+    fn push(&self, report: &NodeReport, members: &mut MemberCalls<'_>);
     /// Why nothing arrives there, if so.
     fn problem(&self) -> Option<String>;
 }

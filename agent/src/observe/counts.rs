@@ -1,7 +1,9 @@
 //! Counts: what the pools' counters say over many rounds: calls begun, requests refused, demand that
 //! collapsed. It judges nothing beyond that.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
+
+use kamscale_shm::{ById, xxh3};
 
 use super::Rate;
 
@@ -27,14 +29,15 @@ pub struct Reading {
 #[derive(Debug, Default)]
 pub struct Counts {
     boot_id: u64,
-    pools: BTreeMap<String, PoolCounts>,
+    /// By the hash of the name.
+    pools: ById<PoolCounts>,
     /// Pools whose demand collapsed.
     fell: BTreeSet<String>,
 }
 
 #[derive(Debug, Default)]
 struct PoolCounts {
-    begun: HashMap<u64, u64>,
+    begun: ById<u64>,
     started: u64,
     last_refused: u64,
     refused: u64,
@@ -44,36 +47,47 @@ struct PoolCounts {
 
 impl Counts {
     /// Takes in what was read of all pools. Another boot id starts again: counters did too.
-    pub fn add(&mut self, boot_id: u64, readings: BTreeMap<String, Reading>, now_s: f64) {
+    pub fn add<'p>(
+        &mut self,
+        boot_id: u64,
+        readings: impl Iterator<Item = (&'p str, Reading)>,
+        now_s: f64,
+    ) {
         if self.boot_id != boot_id {
             self.boot_id = boot_id;
             self.pools.clear();
         }
-        self.pools.retain(|name, _| readings.contains_key(name));
         self.fell.clear();
         for (name, reading) in readings {
-            let counts = self.pools.entry(name.clone()).or_default();
+            let counts = self.pools.entry(xxh3(name.as_bytes())).or_default();
             counts.add(&reading, now_s);
             if counts.falls.fell() {
-                self.fell.insert(name);
+                self.fell.insert(name.to_owned());
             }
         }
+        // The others are gone.
+        self.pools
+            .retain(|_, counts| counts.falls.now_s.total_cmp(&now_s).is_eq());
+    }
+
+    fn of(&self, pool: &str) -> Option<&PoolCounts> {
+        self.pools.get(&xxh3(pool.as_bytes()))
     }
 
     /// Calls begun on a pool's members since Kamailio's start, also on those that went since the
     /// agent's; only grows.
     pub fn started(&self, pool: &str) -> Option<u64> {
-        self.pools.get(pool).map(|counts| counts.started)
+        self.of(pool).map(|counts| counts.started)
     }
 
     /// Requests for which a pool had no member, since Kamailio's start; only grows.
     pub fn refused(&self, pool: &str) -> Option<u64> {
-        self.pools.get(pool).map(|counts| counts.refused)
+        self.of(pool).map(|counts| counts.refused)
     }
 
     /// How fast they come.
     pub fn refused_rate(&self, pool: &str) -> Option<&Rate> {
-        self.pools.get(pool).map(|counts| &counts.refused_rate)
+        self.of(pool).map(|counts| &counts.refused_rate)
     }
 
     /// Whether the demand of another pool than these collapsed within the last two minutes.
@@ -84,12 +98,13 @@ impl Counts {
 
 impl PoolCounts {
     fn add(&mut self, reading: &Reading, now_s: f64) {
-        // What is gone begins nothing any more; its identity is never used again.
-        let known = std::mem::take(&mut self.begun);
         for (member, begun) in &reading.begun {
-            let before = known.get(member).copied().unwrap_or(0);
+            let before = self.begun.insert(*member, *begun).unwrap_or(0);
             self.started += begun.saturating_sub(before);
-            self.begun.insert(*member, *begun);
+        }
+        // What is gone begins nothing any more; its identity is never used again.
+        if self.begun.len() > reading.begun.len() {
+            self.begun = reading.begun.iter().copied().collect();
         }
         if let Some(refused) = reading.refused {
             self.refused += refused.saturating_sub(self.last_refused);
@@ -153,7 +168,7 @@ mod tests {
         let mut counts = Counts::default();
         let mut round = |boot_id, begun: &[(u64, u64)], refused, now_s| {
             let reading = reading(begun, 0, refused);
-            counts.add(boot_id, BTreeMap::from([("ccp".into(), reading)]), now_s);
+            counts.add(boot_id, [("ccp", reading)].into_iter(), now_s);
             (counts.started("ccp"), counts.refused("ccp"))
         };
         assert_eq!(round(1, &[(7, 10), (8, 5)], 2, 1.0), (Some(15), Some(2)));
@@ -169,11 +184,11 @@ mod tests {
     fn a_collapse_of_another_pool_is_seen_for_two_minutes() {
         let mut counts = Counts::default();
         let mut round = |ccp, queue, now_s| {
-            let readings = BTreeMap::from([
-                ("ccp".to_owned(), reading(&[], ccp, 0)),
-                ("queue".to_owned(), reading(&[], queue, 0)),
-            ]);
-            counts.add(1, readings, now_s);
+            let readings = [
+                ("ccp", reading(&[], ccp, 0)),
+                ("queue", reading(&[], queue, 0)),
+            ];
+            counts.add(1, readings.into_iter(), now_s);
             let fell = |pool: &str| counts.others_fell(&[pool.to_owned()]);
             (fell("ccp"), fell("queue"))
         };

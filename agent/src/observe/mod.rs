@@ -69,41 +69,49 @@ pub fn rate_signal(kind: SignalKind, rate: Option<&Rate>, now_s: f64) -> Option<
 
 /// What the counters say about a pool in this round; `refused` is that of its row.
 pub fn read(pool: &str, state: &PoolState, seen: &Seen, refused: Option<u64>) -> Reading {
-    let rows = state.members.keys();
-    let rows: Vec<_> = rows.filter_map(|name| seen.member(pool, name)).collect();
-    Reading {
-        begun: rows.iter().map(|row| (row.id, row.calls_total)).collect(),
-        calls: state
-            .members
-            .keys()
-            .filter_map(|name| seen.calls(pool, name))
-            .map(u64::from)
-            .sum(),
+    let mut reading = Reading {
         refused,
+        ..Reading::default()
+    };
+    for (name, id) in state.members.keys().zip(state.members.ids(pool)) {
+        let (row, calls) = seen.look(*id, pool, name);
+        reading
+            .begun
+            .extend(row.map(|row| (row.id, row.calls_total)));
+        reading.calls += u64::from(calls.unwrap_or(0));
     }
+    reading
 }
 
-/// The observation of one pool.
+/// The observation of one pool. `names` are written over for it: thousands would be made and thrown
+/// away each second.
 pub fn observe(
     pool: &str,
     state: &PoolState,
     seen: &Seen,
     around: Around,
+    names: &mut Vec<String>,
     now_s: f64,
 ) -> Observation {
-    let members = state.members.iter().filter_map(|(name, member)| {
-        let row = seen.member(pool, name);
-        Some(MemberView {
-            name: name.clone(),
-            phase: phase(member, row)?,
-            calls: seen.calls(pool, name),
+    let mut members = Vec::with_capacity(state.members.len());
+    for ((known, member), id) in state.members.iter().zip(state.members.ids(pool)) {
+        let (row, calls) = seen.look(*id, pool, known);
+        let Some(phase) = phase(member, row) else {
+            continue;
+        };
+        let mut name = names.pop().unwrap_or_default();
+        name.clone_from(known);
+        members.push(MemberView {
+            name,
+            phase,
+            calls,
             capacity: member.capacity_calls,
             down: row.is_some_and(|row| row.down),
             elastic: member.origin == Origin::Plan,
             age_s: age_s(member, now_s),
-        })
-    });
-    assemble(members.collect(), seen, seen.silent_about(pool), around)
+        });
+    }
+    assemble(members, seen, seen.silent_about(pool), around)
 }
 
 fn assemble(

@@ -82,10 +82,21 @@ impl Seen {
 
     /// Its calls on all nodes; of a silent one those that it reported last.
     pub fn calls(&self, pool: &str, member: &str) -> Option<u32> {
-        let own = self.own_calls(pool, member)?;
+        self.look(member_id(pool, member), pool, member).1
+    }
+
+    /// [`Self::member`] and [`Self::calls`] in one, of a member whose identity is known.
+    pub fn look(
+        &self,
+        id: u64,
+        pool: &str,
+        member: &str,
+    ) -> (Option<&MemberObserved>, Option<u32>) {
+        let row = self.by_id.get(&id);
+        let own = self.problem.is_none().then(|| calls_of(row));
         let elsewhere = self.elsewhere.as_ref();
         let elsewhere = elsewhere.map_or(0, |(nodes, _)| nodes.calls_last_known(pool, member));
-        Some(own.saturating_add(elsewhere))
+        (row, own.map(|own| own.saturating_add(elsewhere)))
     }
 
     /// What all other nodes count of a pool.
@@ -100,11 +111,16 @@ impl Seen {
         elsewhere.map_or(0, |(nodes, _)| nodes.feature(feature).offered)
     }
 
-    /// Its calls by this node. A member without a row never carried any; without usable data nobody
-    /// knows.
+    /// The calls of the member with this identity by this node; 0 without usable data.
+    pub fn calls_here(&self, id: u64) -> u32 {
+        let usable = self.problem.is_none();
+        calls_of(self.by_id.get(&id).filter(|_| usable))
+    }
+
+    /// Its calls by this node; without usable data nobody knows.
     pub fn own_calls(&self, pool: &str, member: &str) -> Option<u32> {
         match self.problem {
-            None => Some(self.member(pool, member).map_or(0, |row| row.calls)),
+            None => Some(calls_of(self.member(pool, member))),
             Some(_) => None,
         }
     }
@@ -114,6 +130,11 @@ impl Seen {
         let snapshot = self.snapshot.as_ref().filter(|_| self.problem.is_none());
         snapshot.map(|snapshot| snapshot.boot_id)
     }
+}
+
+/// A member without a row never carried a call.
+fn calls_of(row: Option<&MemberObserved>) -> u32 {
+    row.map_or(0, |row| row.calls)
 }
 
 fn in_words(silent: Vec<(String, Option<f64>)>) -> Option<String> {

@@ -201,8 +201,8 @@ impl Agent {
             };
             for (name, member) in &state.members {
                 // A machine that waits for the others of its stack boots no more.
-                let waits = self.ready.contains(&(pool.clone(), name.clone()));
-                let watched = waits || !matches!(member.stage, Stage::Booting | Stage::Stopping);
+                let in_between = matches!(member.stage, Stage::Booting | Stage::Stopping);
+                let watched = !in_between || self.waits(pool, name);
                 if watched && !actuator.alive(&member.handle) {
                     let lived_s = member.active_since_s.map_or(0.0, |since_s| now_s - since_s);
                     dead.push((pool.clone(), name.clone(), lived_s));
@@ -241,24 +241,29 @@ impl Agent {
                 continue;
             };
             for (name, member) in &state.members {
-                let waits = self.ready.contains(&(pool.clone(), name.clone()));
-                if !self.tasks.idle(pool, name, now_s) || waits && member.stage == Stage::Booting {
+                let due = match member.stage {
+                    Stage::Booting => !self.waits(pool, name),
+                    // Until then a node might still send it calls.
+                    Stage::Stopping => self.all_heard(pool, name, now_s),
+                    _ => false,
+                };
+                if !due || !self.tasks.idle(pool, name, now_s) {
                     continue;
                 }
                 let order = self.order_of(pool, name, member);
-                match member.stage {
-                    Stage::Booting => {
-                        self.tasks
-                            .boot(actuator.clone(), order, Some(member.handle.clone()));
-                    }
-                    // Until then a node might still send it calls.
-                    Stage::Stopping if self.all_heard(pool, name, now_s) => {
-                        self.tasks
-                            .stop(actuator.clone(), order, member.handle.clone());
-                    }
-                    _ => {}
+                let (actuator, handle) = (actuator.clone(), member.handle.clone());
+                if member.stage == Stage::Booting {
+                    self.tasks.boot(actuator, order, Some(handle));
+                } else {
+                    self.tasks.stop(actuator, order, handle);
                 }
             }
         }
+    }
+
+    /// Whether this machine is ready and waits for the others of its stack.
+    fn waits(&self, pool: &str, name: &str) -> bool {
+        let key = (pool.to_owned(), name.to_owned());
+        self.ready.contains(&key)
     }
 }

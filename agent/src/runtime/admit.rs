@@ -1,5 +1,6 @@
 //! Admit: tells Kamailio how much of each feature to let in, from what its pools can take now.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kamscale_shm::bucket::Allowance;
@@ -97,23 +98,24 @@ impl Agent {
         reading
     }
 
-    /// Requests that were refused for a feature, as far as they belong to this pool.
-    pub(super) fn turned_away(&self, pool: &str) -> u64 {
-        let feature_of = |name: &str| {
-            let config = self.config.pools.get(name);
-            config.map_or(name.to_owned(), |config| config.feature(name).to_owned())
-        };
-        let feature = feature_of(pool);
+    /// Requests that were refused, by feature, as far as they belong to each of its pools.
+    pub(super) fn turned_away(&self) -> BTreeMap<&str, u64> {
         let snapshot = self.seen.snapshot.iter();
-        let mut features = snapshot.flat_map(|snapshot| &snapshot.features);
-        let refused = features
-            .find(|f| f.name == feature)
-            .map_or(0, |f| f.refused);
-        if refused == 0 {
-            return 0;
+        let features = snapshot.flat_map(|snapshot| &snapshot.features);
+        let refusing = features.filter(|feature| feature.refused > 0);
+        let mut away: BTreeMap<&str, (u64, u64)> = refusing
+            .map(|feature| (feature.name.as_str(), (feature.refused, 0)))
+            .collect();
+        if !away.is_empty() {
+            for (name, config) in &self.config.pools {
+                if let Some((_, pools)) = away.get_mut(config.feature(name)) {
+                    *pools += 1;
+                }
+            }
         }
-        let pools = self.config.pools.iter();
-        let sharing = pools.filter(|(name, config)| config.feature(name) == feature);
-        refused / u64::try_from(sharing.count().max(1)).unwrap_or(1)
+        let shares = away.into_iter();
+        shares
+            .map(|(feature, (refused, pools))| (feature, refused / pools.max(1)))
+            .collect()
     }
 }

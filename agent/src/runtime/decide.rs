@@ -13,6 +13,9 @@ use crate::plan::{Action, Cause, Memory, Mode, Observation, Policy, Signal, Sign
 /// a load that trembles around a limit must not fill the disk.
 const NEWS_EVERY_S: f64 = 10.0;
 
+/// How often each action was decided for each cause.
+pub(super) type Counted = Vec<((&'static str, Cause), u64)>;
+
 /// What was last put on record about a pool.
 #[derive(Debug)]
 pub(super) struct Recorded {
@@ -28,20 +31,24 @@ impl Agent {
         let Some(boot_id) = self.seen.boot_id() else {
             return;
         };
+        let mut counts = std::mem::take(&mut self.counts);
+        let away = self.turned_away();
         let refused = |pool: &str| {
             let slot = self.proxy.pool_slot(pool);
             let row = slot.and_then(|slot| self.seen.pool(slot));
-            let away = self.turned_away(pool);
+            let config = self.config.pools.get(pool);
+            let feature = config.map_or(pool, |config| config.feature(pool));
+            let away = away.get(feature).copied();
             // What was not let in would have come here.
-            row.map(|row| row.refused + away)
-                .or(Some(away).filter(|away| *away > 0))
+            row.map(|row| row.refused + away.unwrap_or(0))
+                .or(away.filter(|away| *away > 0))
         };
         let pools = self.state.pools.iter().map(|(name, state)| {
             let reading = read(name, state, &self.seen, refused(name));
-            (name.clone(), reading)
+            (name.as_str(), reading)
         });
-        let readings = pools.collect();
-        self.counts.add(boot_id, readings, now_s);
+        counts.add(boot_id, pools, now_s);
+        self.counts = counts;
     }
 
     /// Decides about one pool or stack.
@@ -63,8 +70,11 @@ impl Agent {
         let decision = Arc::new(Decision { input, plan });
         self.put_on_record(subject, &decision);
         self.act(subject, &decision.plan, now_s);
-        self.journal.note_decision(subject, decision.clone());
-        self.plans.insert(subject.to_owned(), decision);
+        let before = self.journal.note_decision(subject, decision);
+        if let Some(before) = before.and_then(Arc::into_inner) {
+            let views = before.input.observation.members.into_iter();
+            self.names.extend(views.map(|view| view.name));
+        }
     }
 
     fn observe(&mut self, subject: &str, around: Around, now_s: f64) -> Observation {
@@ -72,7 +82,7 @@ impl Agent {
             return observe_stack(subject, config, &self.state, &self.seen, around, now_s);
         }
         let state = self.state.pools.entry(subject.to_owned()).or_default();
-        observe(subject, state, &self.seen, around, now_s)
+        observe(subject, state, &self.seen, around, &mut self.names, now_s)
     }
 
     fn memory_mut(&mut self, subject: &str) -> &mut Memory {
@@ -189,8 +199,11 @@ impl Agent {
         let (plan, at_s) = (&decision.plan, decision.input.now_s);
         let counts = self.decisions.entry(subject.to_owned()).or_default();
         for action in &plan.actions {
-            let by_reason = counts.entry(action.name().to_owned()).or_default();
-            *by_reason.entry(plan.cause.name().to_owned()).or_default() += 1;
+            let key = (action.name(), plan.cause);
+            match counts.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((key, 1)),
+            }
         }
         // What a paused pool does not do is no news, whatever its load does.
         let words = match decision.input.policy.mode {

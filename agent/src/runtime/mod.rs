@@ -32,7 +32,6 @@ use tokio::time::MissedTickBehavior;
 use crate::actuator::Actuator;
 use crate::admission::Intake;
 use crate::config::Config;
-use crate::decision::Decision;
 use crate::journal::{Event, Journal, now_s};
 use crate::nodes::Shares;
 use crate::nodes::lead::Lead;
@@ -40,8 +39,8 @@ use crate::observe::{Counts, Creations, Pushed, Rates, Seen};
 use crate::plan::Quality;
 use crate::proxy::Proxy;
 use crate::services::Services;
-use crate::state::State;
-use crate::status::{DecisionCounts, Status};
+use crate::state::{State, Tabled};
+use crate::status::{Pulse, Status};
 
 pub use command::{Command, CommandError, MemberRequest};
 pub use operate::SignalRequest;
@@ -52,6 +51,8 @@ pub use start::StartError;
 pub enum Control {
     /// Read the configuration again (SIGHUP).
     Reload,
+    /// Report everything: somebody looks.
+    Report,
     /// End; leave table, calls and members alone (SIGTERM).
     Stop,
     /// A command of an operator, with where its answer goes.
@@ -64,6 +65,8 @@ pub struct Agent {
     config: Config,
     state: State,
     saved: Option<(State, f64)>,
+    /// The members of the table that was published last.
+    tabled: Option<Tabled>,
     proxy: Box<dyn Proxy>,
     /// What is reached beyond this machine.
     services: Services,
@@ -76,12 +79,12 @@ pub struct Agent {
     /// Requests per second that are let in, by feature.
     allowed: BTreeMap<String, f64>,
     seen: Seen,
-    /// The newest decision about each pool.
-    plans: BTreeMap<String, Arc<Decision>>,
+    /// Names in decisions that nobody needs any more, to be written over in the next ones.
+    names: Vec<String>,
     /// What was last put on record about each pool.
     recorded: BTreeMap<String, decide::Recorded>,
-    /// How often each action was decided, by pool, action and reason.
-    decisions: BTreeMap<String, DecisionCounts>,
+    /// How often each action was decided, by pool, action and cause: of few kinds in each pool.
+    decisions: BTreeMap<String, decide::Counted>,
     creations: BTreeMap<String, Creations>,
     /// Members (pool, name) of which nobody knows whether they were created.
     unconfirmed: BTreeSet<(String, String)>,
@@ -107,6 +110,7 @@ pub struct Agent {
     last_boot_id: Option<u64>,
     last_publish_error: Option<String>,
     started_s: f64,
+    pulse: watch::Sender<Pulse>,
     status: watch::Sender<Arc<Status>>,
 }
 
@@ -124,7 +128,12 @@ impl Agent {
         self.journal.clone()
     }
 
-    /// The status after each round, for the API.
+    /// The sign of life after each round, for the API.
+    pub fn pulse(&self) -> watch::Receiver<Pulse> {
+        self.pulse.subscribe()
+    }
+
+    /// The status after each [`Control::Report`], for the API.
     pub fn status(&self) -> watch::Receiver<Arc<Status>> {
         self.status.subscribe()
     }
@@ -132,6 +141,9 @@ impl Agent {
     /// Runs until it is told to stop.
     pub async fn run(mut self, mut controls: mpsc::Receiver<Control>) {
         let mut interval = self.interval();
+        // Whoever asks, asks for what a round found.
+        interval.tick().await;
+        self.round(now_s());
         loop {
             tokio::select! {
                 _ = interval.tick() => {
@@ -148,6 +160,7 @@ impl Agent {
                         self.reload(now_s());
                         interval = self.interval();
                     }
+                    Some(Control::Report) => self.report(),
                     Some(Control::Command(command, answer)) => {
                         let result = self.command(*command, now_s());
                         self.publish_and_report(now_s());

@@ -47,6 +47,7 @@ impl Agent {
                 self.actuators = actuators;
                 self.journal.set_audit_file(config.agent.audit_file.clone());
                 self.config = config;
+                self.tabled = None;
                 self.journal.record(Event::new("config_loaded"));
                 self.publish_and_report(now_s);
             }

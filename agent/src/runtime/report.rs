@@ -1,4 +1,4 @@
-//! Report: the status after a round, for the API, metrics and systemd.
+//! Report: a sign of life after each round, and the status when somebody looks: API and metrics.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,24 +9,44 @@ use crate::cloud::Traffic;
 use crate::plan::Quality;
 use crate::state::{Member, Origin, PoolState, Stage};
 use crate::status::{
-    CloudStatus, FeatureStatus, KamailioStatus, MemberStatus, NodesStatus, PoolStatus, Status,
-    WorkerStatus,
+    CloudStatus, DecisionCounts, FeatureStatus, KamailioStatus, MemberStatus, NodesStatus,
+    PoolStatus, Pulse, Status, WorkerStatus,
 };
 
+/// So long the last report is kept, for whoever looks while the loop hangs.
+const KEPT_S: f64 = 60.0;
+
 impl Agent {
-    pub(super) fn report(&mut self, now_s: f64) {
-        let attached = self.quality() == Quality::Good;
+    /// Says that the loop lives. A report that nobody wants any more is forgotten.
+    pub(super) fn beat(&mut self, now_s: f64) {
         let generation = self.proxy.generation();
+        let attached = self.quality() == Quality::Good;
+        self.pulse.send_replace(Pulse {
+            now_s,
+            ready: attached && generation > 0 && self.last_publish_error.is_none(),
+            generation,
+            problem: self.seen.problem.clone(),
+        });
+        let reported_s = self.status.borrow().now_s;
+        if reported_s > 0.0 && (now_s - reported_s).abs() > KEPT_S {
+            self.status.send_replace(Arc::default());
+        }
+    }
+
+    /// Reports everything as it is after the last round.
+    pub(super) fn report(&mut self) {
+        let pulse = self.pulse.borrow().clone();
+        let attached = self.quality() == Quality::Good;
         let snapshot = self.seen.snapshot.as_ref();
         let features = snapshot.iter().flat_map(|snapshot| &snapshot.features);
         let status = Status {
             version: env!("CARGO_PKG_VERSION").into(),
             instance: self.config.agent.instance.clone(),
             started_s: self.started_s,
-            now_s,
-            ready: attached && generation > 0 && self.last_publish_error.is_none(),
+            now_s: pulse.now_s,
+            ready: pulse.ready,
             kamailio: self.kamailio_status(attached),
-            generation,
+            generation: pulse.generation,
             applied_generation_min: self.applied_min(),
             features: features
                 .map(|feature| FeatureStatus {
@@ -164,7 +184,8 @@ impl Agent {
         let capacity = active()
             .map(|member| u64::from(member.capacity_calls))
             .sum::<u64>();
-        let plan = self.plans.get(name).map(|decision| &decision.plan);
+        let decision = self.journal.newest_decision(name);
+        let plan = decision.as_ref().map(|decision| &decision.plan);
         let policy = self.policy(name).unwrap_or_default();
         #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
         let load =
@@ -184,10 +205,19 @@ impl Agent {
             cause: plan.map_or("", |plan| plan.cause.name()).into(),
             actions: plan.map_or(Vec::new(), |plan| plan.actions.clone()),
             reason: plan.map_or(String::new(), |plan| plan.reason.clone()),
-            decisions: self.decisions.get(name).cloned().unwrap_or_default(),
+            decisions: self.decision_counts(name),
             members,
             ..PoolStatus::default()
         }
+    }
+
+    fn decision_counts(&self, name: &str) -> DecisionCounts {
+        let mut counts = DecisionCounts::default();
+        for ((action, cause), count) in self.decisions.get(name).into_iter().flatten() {
+            let by_cause = counts.entry((*action).to_owned()).or_default();
+            by_cause.insert(cause.name().to_owned(), *count);
+        }
+        counts
     }
 
     fn member_status(&self, pool: &str, name: &str, member: &Member) -> MemberStatus {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::Agent;
 use crate::journal::Event;
 use crate::observe::Seen;
-use crate::state;
+use crate::state::{self, Tabled};
 
 /// What changes on every round is saved this often.
 const SAVE_EVERY_S: f64 = 10.0;
@@ -66,10 +66,8 @@ impl Agent {
 
     /// Publishes if the table changed, then starts what waits for that, reports and saves.
     pub(super) fn publish_and_report(&mut self, now_s: f64) {
-        let is_published = |table| state::is_table(table, &self.state, &self.config.pools);
-        let changed = self.proxy.generation() == 0
-            || !self.proxy.published().is_some_and(is_published)
-            || !self.proxy.is_in_force();
+        let changed =
+            self.proxy.generation() == 0 || !self.is_published() || !self.proxy.is_in_force();
         let mut in_force = true;
         if changed {
             let table = state::table(&self.state, &self.config.pools);
@@ -101,8 +99,20 @@ impl Agent {
             self.start_due_looks(now_s);
         }
         self.note_applied();
-        self.report(now_s);
+        self.beat(now_s);
         self.save(now_s, false);
+    }
+
+    /// Whether the table that was published last is the one of now.
+    fn is_published(&mut self) -> bool {
+        let tabled = self.tabled.as_ref();
+        if tabled.is_some_and(|tabled| tabled.is_same(&self.state)) {
+            return true;
+        }
+        let is_table = |table| state::is_table(table, &self.state, &self.config.pools);
+        let is_published = self.proxy.published().is_some_and(is_table);
+        self.tabled = is_published.then(|| Tabled::now(&self.state));
+        is_published
     }
 
     /// An event when all workers that serve requests have applied the newest table.

@@ -15,7 +15,7 @@ use crate::observe::{Counts, Pushed, Rates, Seen};
 use crate::proxy::Proxy;
 use crate::services::Services;
 use crate::state::{self, Stage, State, StateError};
-use crate::status::Status;
+use crate::status::{Pulse, Status};
 
 /// Why the agent did not start.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +54,7 @@ impl Agent {
         let journal = Journal::new(config.agent.audit_file.clone());
         let actuators = actuators(&config, services.cloud.as_ref());
         let state = restore(&config, proxy.as_ref(), &actuators, &journal, now_s)?;
+        let (pulse, _) = watch::channel(Pulse::default());
         let (status, _) = watch::channel(Arc::new(Status::default()));
         let mut agent = Agent {
             config_file: config_file.into(),
@@ -61,6 +62,7 @@ impl Agent {
             config,
             state,
             saved: None,
+            tabled: None,
             proxy,
             actuators,
             together: Together::default(),
@@ -73,7 +75,7 @@ impl Agent {
             intakes: BTreeMap::new(),
             allowed: BTreeMap::new(),
             seen: Seen::new(Err("nothing was seen yet".into())),
-            plans: BTreeMap::new(),
+            names: Vec::new(),
             recorded: BTreeMap::new(),
             decisions: BTreeMap::new(),
             creations: BTreeMap::new(),
@@ -89,6 +91,7 @@ impl Agent {
             last_boot_id: None,
             last_publish_error: None,
             started_s: now_s,
+            pulse,
             status,
         };
         let config = agent.config.clone();

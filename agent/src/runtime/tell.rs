@@ -2,7 +2,7 @@
 
 use super::Agent;
 use crate::journal::Event;
-use crate::nodes::{NodeReport, PoolReport};
+use crate::nodes::{Calls, NodeReport, PoolReport};
 use crate::state::Stage;
 
 impl Agent {
@@ -11,8 +11,19 @@ impl Agent {
         let Some(sink) = self.services.sink.clone() else {
             return;
         };
-        if let Some(report) = self.own_report(now_s) {
-            sink.push(&report);
+        if let Some((report, calls)) = self.own_report(now_s) {
+            let pools = self.state.pools.iter();
+            let members = pools.flat_map(|(pool, state)| {
+                let named = state.members.keys().zip(state.members.ids(pool));
+                named.map(move |(member, id)| (pool, member, *id))
+            });
+            let mut members = members.zip(calls).map(|((pool, member, id), calls)| Calls {
+                pool,
+                member,
+                id,
+                calls,
+            });
+            sink.push(&report, &mut members);
         }
         let problem = sink.problem();
         if problem.is_some() != self.together.mute.is_some() {
@@ -27,8 +38,9 @@ impl Agent {
         self.together.mute = problem;
     }
 
-    /// What this node reports of itself; nothing without a Kamailio that can be believed.
-    fn own_report(&self, now_s: f64) -> Option<NodeReport> {
+    /// What this node reports of itself, and its calls on each member; nothing without a Kamailio that
+    /// can be believed.
+    fn own_report(&self, now_s: f64) -> Option<(NodeReport, Vec<u32>)> {
         let snapshot = self.seen.snapshot.as_ref()?;
         if self.seen.problem.is_some() {
             return None;
@@ -54,23 +66,25 @@ impl Agent {
             };
             entry.refused = feature.refused;
         }
-        for (pool, state) in &self.state.pools {
+        let mut calls = Vec::with_capacity(snapshot.members.len());
+        let pools = self.state.pools.iter().map(|(pool, state)| {
             let mut own = PoolReport {
                 started: self.counts.started(pool).unwrap_or(0),
                 refused: self.counts.refused(pool).unwrap_or(0),
                 boot_id: snapshot.boot_id,
                 ..PoolReport::default()
             };
-            for (name, member) in &state.members {
-                let calls = self.seen.own_calls(pool, name).unwrap_or(0);
-                own.calls += u64::from(calls);
+            for (member, id) in state.members.values().zip(state.members.ids(pool)) {
+                let here = self.seen.calls_here(*id);
+                own.calls += u64::from(here);
                 if member.stage == Stage::Active {
                     own.capacity += u64::from(member.capacity_calls);
                 }
-                report.members.insert((pool.clone(), name.clone()), calls);
+                calls.push(here);
             }
-            report.pools.insert(pool.clone(), own);
-        }
-        Some(report)
+            (pool.clone(), own)
+        });
+        report.pools = pools.collect();
+        Some((report, calls))
     }
 }

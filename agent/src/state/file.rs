@@ -1,7 +1,7 @@
 //! The state file: JSON, replaced as a whole, so that it is either the old or the new one.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use super::{State, VERSION};
@@ -93,9 +93,10 @@ fn write(file: &Path, state: &State) -> std::io::Result<()> {
     let dir = file.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir)?;
     let temporary = file.with_extension("json.new");
-    let mut output = File::create(&temporary)?;
-    output.write_all(&serde_json::to_vec_pretty(state)?)?;
-    output.sync_all()?;
+    // Not as one text in memory: it has megabytes where there are thousands of members.
+    let mut output = BufWriter::new(File::create(&temporary)?);
+    serde_json::to_writer_pretty(&mut output, state)?;
+    output.into_inner()?.sync_all()?;
     fs::rename(&temporary, file)?;
     File::open(dir)?.sync_all()
 }

@@ -4,6 +4,7 @@
 //! control loop is its only writer.
 
 mod file;
+mod members;
 mod options;
 mod rebuild;
 mod table;
@@ -17,9 +18,10 @@ use crate::actuator::Handle;
 use crate::plan::Memory;
 
 pub use file::{StateError, load, save, set_aside};
+pub use members::Members;
 pub(crate) use rebuild::number;
 pub use rebuild::rebuild;
-pub use table::{is_table, table};
+pub use table::{Tabled, is_table, table};
 
 /// The version of the state file that this agent writes.
 pub const VERSION: u32 = 1;
@@ -56,13 +58,24 @@ impl State {
 
     /// The state without what changes on every round: if this is equal, saving can wait.
     pub fn durable(&self) -> State {
-        let mut durable = self.clone();
-        let pools = durable.pools.values_mut().map(|pool| &mut pool.memory);
-        let stacks = durable.stacks.values_mut().map(|stack| &mut stack.memory);
-        for memory in pools.chain(stacks) {
-            *memory = lasting(memory);
+        let pools = self.pools.iter().map(|(name, pool)| {
+            let pool = PoolState {
+                members: pool.members.clone(),
+                memory: lasting(&pool.memory),
+                ..*pool
+            };
+            (name.clone(), pool)
+        });
+        let stacks = self.stacks.iter().map(|(name, stack)| {
+            let memory = lasting(&stack.memory);
+            (name.clone(), StackState { memory, ..*stack })
+        });
+        State {
+            version: self.version,
+            instance: self.instance.clone(),
+            pools: pools.collect(),
+            stacks: stacks.collect(),
         }
-        durable
     }
 
     /// Whether [`Self::durable`] would be this; every round asks, and members are not copied for the
@@ -71,12 +84,13 @@ impl State {
         let same_pool = |pool: &PoolState, other: &PoolState| {
             let known = (pool.next_number, pool.paused_since_s);
             known == (other.next_number, other.paused_since_s)
-                && lasting(&pool.memory) == other.memory
+                && lasts(&pool.memory) == lasts(&other.memory)
                 && pool.members == other.members
         };
         let same_stack = |stack: &StackState, other: &StackState| {
-            let memory = lasting(&stack.memory);
-            StackState { memory, ..*stack } == *other
+            let known = (stack.next_number, stack.paused_since_s);
+            known == (other.next_number, other.paused_since_s)
+                && lasts(&stack.memory) == lasts(&other.memory)
         };
         (self.version, &self.instance) == (durable.version, &durable.instance)
             && all_same(&self.pools, &durable.pools, same_pool)
@@ -108,11 +122,21 @@ fn lasting(memory: &Memory) -> Memory {
     }
 }
 
+/// What [`lasting`] keeps.
+fn lasts(memory: &Memory) -> impl PartialEq + use<> {
+    (
+        (memory.boot_id, memory.no_removal_before_s),
+        (memory.last_out_s, memory.last_in_s, memory.last_failure_s),
+        (memory.failures_in_row, memory.no_create_before_s),
+        memory.guard_until_s,
+    )
+}
+
 /// One pool.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PoolState {
     /// Members by name.
-    pub members: BTreeMap<String, Member>,
+    pub members: Members,
     /// What the plan remembers.
     pub memory: Memory,
     /// The number of the next member; never used twice, so that keys and counters are its own.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kamscale_shm::{DesiredState, MemberSpec, PoolSpec, TableSpec};
 
-use super::{Member, Stage, State};
+use super::{Member, Members, Stage, State};
 use crate::config::PoolConfig;
 
 /// The table of all configured pools. Members that are being stopped are in it no more.
@@ -49,6 +49,24 @@ pub fn is_table(spec: &TableSpec, state: &State, pools: &BTreeMap<String, PoolCo
             && specified.eq(members)
     };
     spec.pools.len() == pools.len() && spec.pools.iter().zip(pools).all(same_pool)
+}
+
+/// Of which members a table was made: as long as nobody touched one, it is their table still.
+#[derive(Debug)]
+pub struct Tabled(Vec<Members>);
+
+impl Tabled {
+    /// The members as they are.
+    pub fn now(state: &State) -> Tabled {
+        let pools = state.pools.values();
+        Tabled(pools.map(|pool| pool.members.clone()).collect())
+    }
+
+    /// Whether all are the same still. Pools themselves come and go by another configuration only.
+    pub fn is_same(&self, state: &State) -> bool {
+        let mut pairs = self.0.iter().zip(state.pools.values());
+        self.0.len() == state.pools.len() && pairs.all(|(then, now)| then.is_same(&now.members))
+    }
 }
 
 /// The members of a pool that stand in the table, with the state in which they do.

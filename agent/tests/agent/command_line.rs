@@ -19,6 +19,7 @@ pub(crate) async fn kamscale(bench: &Bench, words: &str) -> Result<String, Failu
 
 pub(crate) async fn serve(bench: &Bench, agent: &Running) -> Vec<JoinHandle<()>> {
     let shared = Shared {
+        pulse: agent.pulse.clone(),
         status: agent.status.clone(),
         journal: agent.journal.clone(),
         controls: agent.controls.clone(),
@@ -88,7 +89,7 @@ fn members_come_drain_resume_and_go_by_command() {
         assert_eq!(shown["members"]["q2"]["state"], "active");
         assert_eq!(shown["members"]["q2"]["capacity_calls"], 7);
 
-        let now_s = agent.status.borrow().now_s;
+        let now_s = agent.pulse.borrow().now_s;
         agent
             .until("a round", |status| status.now_s > now_s + 0.3)
             .await;
@@ -100,7 +101,7 @@ fn members_come_drain_resume_and_go_by_command() {
         let gone = |status: &kamscale_agent::status::Status| {
             !status.pools["queue"].members.contains_key("q2")
         };
-        assert!(!gone(&agent.status.borrow()));
+        assert!(!gone(&agent.now().await));
         kamscale(&bench, "member remove queue q2 --now")
             .await
             .unwrap();

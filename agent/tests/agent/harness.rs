@@ -11,7 +11,7 @@ use kamscale_agent::journal::{Event, Journal};
 use kamscale_agent::proxy::Proxy;
 use kamscale_agent::runtime::{Agent, Command, CommandError, Control, MemberRequest};
 use kamscale_agent::services::Services;
-use kamscale_agent::status::Status;
+use kamscale_agent::status::{Pulse, Status};
 use kamscale_shm::bucket::Allowance;
 use kamscale_shm::{
     FeatureCount, MemberObserved, PoolObserved, PublishError, Snapshot, TableSpec, WorkerObserved,
@@ -166,6 +166,7 @@ pub(crate) struct Bench {
 /// A running agent.
 pub(crate) struct Running {
     pub(crate) controls: mpsc::Sender<Control>,
+    pub(crate) pulse: watch::Receiver<Pulse>,
     pub(crate) status: watch::Receiver<Arc<Status>>,
     pub(crate) journal: Journal,
     task: JoinHandle<()>,
@@ -205,10 +206,11 @@ impl Bench {
         };
         let agent = Agent::start(&file, config, Box::new(proxy), services).unwrap();
         let (controls, receiver) = mpsc::channel(8);
-        let (status, journal) = (agent.status(), agent.journal());
+        let (pulse, status, journal) = (agent.pulse(), agent.status(), agent.journal());
         let task = tokio::task::spawn_local(agent.run(receiver));
         Running {
             controls,
+            pulse,
             status,
             journal,
             task,
@@ -236,14 +238,33 @@ impl Drop for Bench {
 impl Running {
     /// Waits until the status is as wanted.
     pub(crate) async fn until(&self, what: &str, test: impl Fn(&Status) -> bool) -> Status {
-        let mut seen = self.status.clone();
-        match tokio::time::timeout(PATIENCE, seen.wait_for(|status| test(status))).await {
-            Ok(status) => status.unwrap().as_ref().clone(),
+        let mut pulse = self.pulse.clone();
+        let as_wanted = async {
+            loop {
+                pulse.borrow_and_update();
+                let status = self.now().await;
+                if test(&status) {
+                    return status;
+                }
+                pulse.changed().await.unwrap();
+            }
+        };
+        match tokio::time::timeout(PATIENCE, as_wanted).await {
+            Ok(status) => status,
             Err(_) => {
                 let (status, events) = (self.status.borrow(), self.journal.recent(40));
                 panic!("never: {what}; status {status:#?}; events {events:#?}")
             }
         }
+    }
+
+    /// What it reports now.
+    pub(crate) async fn now(&self) -> Status {
+        let mut status = self.status.clone();
+        status.mark_unchanged();
+        self.controls.send(Control::Report).await.unwrap();
+        status.changed().await.unwrap();
+        status.borrow().as_ref().clone()
     }
 
     /// Waits until so many members of `conference` are active and none is in between.
@@ -264,7 +285,7 @@ impl Running {
 
     /// Waits until a whole round later than now is over.
     pub(crate) async fn another_round(&self) -> Status {
-        let now_s = self.status.borrow().now_s;
+        let now_s = self.pulse.borrow().now_s;
         self.until("a later round", |status| status.now_s > now_s + 0.25)
             .await
     }

@@ -13,7 +13,7 @@ fn a_faulty_file_keeps_the_old_configuration_and_a_good_one_is_used() {
 
         bench.configure("min = 9");
         agent.controls.send(Control::Reload).await.unwrap();
-        let now_s = agent.status.borrow().now_s;
+        let now_s = agent.pulse.borrow().now_s;
         agent
             .until("a later round", |status| status.now_s > now_s + 0.5)
             .await;
@@ -23,7 +23,7 @@ fn a_faulty_file_keeps_the_old_configuration_and_a_good_one_is_used() {
                 .reason
                 .contains("pools.conference.min: min 9 is above max 3")
         );
-        assert_eq!(agent.status.borrow().pools["conference"].min, 1);
+        assert_eq!(agent.now().await.pools["conference"].min, 1);
 
         bench.configure("min = 2");
         agent.controls.send(Control::Reload).await.unwrap();

@@ -10,7 +10,7 @@ use kamscale_agent::config::Config;
 use kamscale_agent::lease::Lease;
 use kamscale_agent::nodes::lead::Lead;
 use kamscale_agent::nodes::watch::{Sink, Source, Watch};
-use kamscale_agent::nodes::{NodeReport, Nodes};
+use kamscale_agent::nodes::{MemberCalls, NodeReport, Nodes};
 use kamscale_agent::services::Services;
 
 use crate::harness::{Bench, Running, run};
@@ -20,10 +20,14 @@ use crate::harness::{Bench, Running, run};
 struct Board(Arc<Mutex<Vec<NodeReport>>>);
 
 impl Sink for Board {
-    fn push(&self, report: &NodeReport) {
+    fn push(&self, report: &NodeReport, members: &mut MemberCalls<'_>) {
         let mut reports = self.0.lock().unwrap();
         reports.retain(|known| known.node != report.node);
-        reports.push(report.clone());
+        let members = members.map(|it| ((it.pool.into(), it.member.into()), it.calls));
+        reports.push(NodeReport {
+            members: members.collect(),
+            ..report.clone()
+        });
     }
 
     fn problem(&self) -> Option<String> {
@@ -139,8 +143,8 @@ drain_timeout_s = 3600
     bench.start_with(services)
 }
 
-fn leads(running: &Running) -> bool {
-    let status = running.status.borrow();
+async fn leads(running: &Running) -> bool {
+    let status = running.now().await;
     status.nodes.as_ref().is_some_and(|nodes| nodes.leads)
 }
 
@@ -183,7 +187,7 @@ fn a_member_leaves_only_when_it_is_empty_on_all_nodes_and_one_of_them_decides() 
             status.pools["conference"].members.contains_key("c1")
         };
         nodes[other].until("the other knows c1", known).await;
-        assert!(leads(&nodes[leader]) && !leads(&nodes[other]));
+        assert!(leads(&nodes[leader]).await && !leads(&nodes[other]).await);
         nodes[leader]
             .until("both nodes' calls are counted", |status| {
                 status.pools["conference"].members["c1"].calls == Some(2)

@@ -37,11 +37,11 @@ fn the_table_is_published_and_outlives_the_agent_and_its_state_file() {
                 .to_string();
             assert!(!second.is_empty(), "one agent per instance");
             let agent = Agent::start(&file, config, Box::new(proxy), Services::default()).unwrap();
-            let mut status = agent.status();
+            let mut pulse = agent.pulse();
             let (controls, receiver) = mpsc::channel(1);
             let task = tokio::task::spawn_local(agent.run(receiver));
-            let first = status
-                .wait_for(|status| status.generation > 0)
+            let first = pulse
+                .wait_for(|pulse| pulse.generation > 0)
                 .await
                 .unwrap()
                 .clone();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::report;
+use super::{push, report};
 use crate::cloud::{Answer, Cloud, CloudError, Request};
 use crate::gnocchi::{GnocchiError, Sink, check};
 
@@ -112,7 +112,10 @@ async fn what_is_pushed_is_created_and_sent_in_one_request_a_second() {
     let sink = Sink::new("default");
     let task = start(&sink, &cloud);
     for second in 0..5 {
-        sink.push(&report("a", 1000 + second, 10, &[("m1", 1), ("m2", 2)]));
+        push(
+            &sink,
+            &report("a", 1000 + second, 10, &[("m1", 1), ("m2", 2)]),
+        );
         until("sent", || sink.report(2000.0).lag_s == 0.0).await;
     }
     assert_eq!(cloud.count(BATCH), 5);
@@ -143,12 +146,12 @@ async fn an_outage_is_told_and_filled_back_in_order() {
     let sink = Sink::new("default");
     let task = start(&sink, &cloud);
     for second in 0..100 {
-        sink.push(&report("a", 1000 + second, 10, &[("m1", 1)]));
+        push(&sink, &report("a", 1000 + second, 10, &[("m1", 1)]));
         until("tried", || sink.report(1100.0).problem.is_some()).await;
     }
     assert_eq!(sink.report(1100.0).lag_s, 100.0);
     away.store(false, std::sync::atomic::Ordering::SeqCst);
-    sink.push(&report("a", 1100, 10, &[("m1", 1)]));
+    push(&sink, &report("a", 1100, 10, &[("m1", 1)]));
     until("filled back", || sink.report(1100.0).lag_s == 0.0).await;
     let report = sink.report(1100.0);
     assert_eq!((report.dropped, report.problem), (0, None));
@@ -173,7 +176,7 @@ async fn resources_that_were_deleted_are_made_again() {
     let sink = Sink::new("default");
     let task = start(&sink, &cloud);
     for second in 0..3 {
-        sink.push(&report("a", 1000 + second, 10, &[]));
+        push(&sink, &report("a", 1000 + second, 10, &[]));
         until("tried", || cloud.count(BATCH) > second as usize).await;
         until("told", || sink.report(0.0).sent > 0).await;
     }
@@ -197,10 +200,10 @@ async fn a_batch_that_gnocchi_will_never_take_is_given_up_alone() {
     }));
     let sink = Sink::new("default");
     let task = start(&sink, &cloud);
-    sink.push(&report("a", 1000, 10, &[]));
+    push(&sink, &report("a", 1000, 10, &[]));
     until("given up", || sink.report(0.0).dropped > 0).await;
     assert!(sink.report(0.0).problem.unwrap().contains("Invalid input"));
-    sink.push(&report("a", 1001, 10, &[]));
+    push(&sink, &report("a", 1001, 10, &[]));
     until("sent", || sink.report(0.0).sent > 0).await;
     until("told", || sink.report(0.0).problem.is_none()).await;
     task.abort();
@@ -226,7 +229,7 @@ async fn without_types_and_rights_the_remedy_is_named_and_nothing_is_lost() {
     );
     let sink = Sink::new("default");
     let task = start(&sink, &cloud);
-    sink.push(&report("a", 1000, 10, &[]));
+    push(&sink, &report("a", 1000, 10, &[]));
     until("told", || sink.report(1000.0).problem.is_some()).await;
     assert_eq!(sink.report(1010.0).lag_s, 10.0);
     task.abort();

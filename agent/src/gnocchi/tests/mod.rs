@@ -4,6 +4,7 @@ mod faults;
 mod pure;
 mod real;
 
+use super::Sink;
 use crate::nodes::{FeatureReport, NodeReport, PoolReport};
 
 /// A report of a node with one feature, one pool and its members.
@@ -33,4 +34,8 @@ fn report(node: &str, at_s: u32, offered: u64, members: &[(&str, u32)]) -> NodeR
             .collect(),
         ..NodeReport::default()
     }
+}
+
+fn push(sink: &Sink, report: &NodeReport) {
+    sink.push(report, &mut report.calls());
 }

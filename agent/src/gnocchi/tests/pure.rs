@@ -22,7 +22,8 @@ struct Node {
 
 impl Node {
     fn second(&mut self, report: &NodeReport) -> Option<Second> {
-        measures(&mut self.registry, &mut self.before, report)
+        let (registry, before) = (&mut self.registry, &mut self.before);
+        measures(registry, before, report, &mut report.calls())
     }
 
     fn tell(&mut self, report: &NodeReport) -> Told {
@@ -219,14 +220,14 @@ fn the_oldest_part_is_one_well_formed_request() {
 fn a_backlog_is_bounded_in_bytes_and_age_and_counts_what_it_drops() {
     let mut backlog = Backlog::default();
     for at_s in 1..=10_000 {
-        let mut second = Second::new(at_s);
+        let mut second = Second::new(at_s, 0);
         (0..4000).for_each(|series| second.add(series, 1.0));
         backlog.push(second);
     }
     let kept = 10_000 - backlog.oldest_s().unwrap() + 1;
     assert!((100..200).contains(&kept), "8 MiB of 48 KiB: {kept}");
     assert_eq!(backlog.dropped, (10_000 - kept) * 4000);
-    backlog.push(Second::new(20_000));
+    backlog.push(Second::new(20_000, 0));
     assert_eq!(
         backlog.oldest_s(),
         Some(20_000),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::report;
+use super::{push, report};
 use crate::cloud::tests::real::cloud;
 use crate::cloud::{Cloud, CloudError, Keystone, Request, Service};
 use crate::gnocchi::{Sink, prepare, read_nodes};
@@ -94,13 +94,19 @@ async fn real_sums_of_two_nodes_are_right_at_every_granularity_and_repeated_batc
             let each = u64::try_from(node + 1).unwrap() * 10;
             let calls = u32::try_from(node).unwrap() * 10 + 30;
             let offered = each * u64::from(second + 1);
-            sink.push(&report(
-                &name,
-                begin_s - 1 + second,
-                offered - each,
-                &[("m1", calls)],
-            ));
-            sink.push(&report(&name, begin_s + second, offered, &[("m1", calls)]));
+            push(
+                sink,
+                &report(
+                    &name,
+                    begin_s - 1 + second,
+                    offered - each,
+                    &[("m1", calls)],
+                ),
+            );
+            push(
+                sink,
+                &report(&name, begin_s + second, offered, &[("m1", calls)]),
+            );
         }
         sent(sink, begin_s..=begin_s + 59).await;
     }
@@ -178,7 +184,7 @@ async fn real_nodes_are_read_as_they_last_reported() {
                 memory: 0.5,
                 network: None,
             });
-            sink.push(&report);
+            push(sink, &report);
         }
         let (cloud, instance, names) = (cloud.clone(), &instance, &names);
         async move {
@@ -246,12 +252,10 @@ async fn alone_an_outage_of_gnocchi_is_filled_back() {
             for (node, sink) in sinks.iter().enumerate() {
                 let at_s = begin_s + second;
                 let offered = u64::from(second) * 10;
-                sink.push(&report(
-                    &format!("lb{node}"),
-                    at_s,
-                    offered,
-                    &[("m1", second % 7)],
-                ));
+                push(
+                    sink,
+                    &report(&format!("lb{node}"), at_s, offered, &[("m1", second % 7)]),
+                );
             }
         }
     };

@@ -14,7 +14,7 @@ use super::*;
 use crate::http::{Shared, router};
 use crate::journal::{Journal, now_s};
 use crate::nodes::{PoolReport, Shares};
-use crate::status::{FeatureStatus, MemberStatus, PoolStatus, Status};
+use crate::status::{FeatureStatus, MemberStatus, PoolStatus, Pulse, Status};
 
 const BINARY: &str = "/usr/bin/prometheus";
 /// Far more than anything here takes.
@@ -32,6 +32,7 @@ impl Node {
     async fn new(name: &str, calls: u32) -> Node {
         let (status, receiver) = watch::channel(Arc::new(status(name, calls)));
         let shared = Shared {
+            pulse: watch::channel(Pulse::default()).1,
             status: receiver,
             journal: Journal::default(),
             controls: mpsc::channel(1).0,
