@@ -31,7 +31,7 @@ pub fn cost(report: &mut Report, broken: &mut Vec<String>) {
     let gnocchi = Gnocchi::start(&run);
     let clouds = gnocchi.clouds(&run);
     let toml = format!("[cloud]\nname = \"played\"\n[gnocchi]\n\n{}", many_pools());
-    let mut agent = AgentSetup::new(&run, &toml)
+    let mut agent = as_deployed(AgentSetup::new(&run, &toml))
         .environment("OS_CLIENT_CONFIG_FILE", &clouds.display().to_string())
         .interval_s(1.0)
         .start();
@@ -49,6 +49,21 @@ pub fn cost(report: &mut Report, broken: &mut Vec<String>) {
     }
     agent.stop();
     drop(kamailio);
+}
+
+/// With the environment that its systemd unit gives it.
+///
+/// # Panics
+/// If the unit cannot be read.
+#[must_use]
+pub fn as_deployed(setup: AgentSetup<'_>) -> AgentSetup<'_> {
+    let path = repository().join("agent/systemd/kamscale-agent.service");
+    let unit = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let variables = unit.lines().filter_map(|line| {
+        let variable = line.strip_prefix("Environment=")?;
+        variable.split_once('=')
+    });
+    variables.fold(setup, |setup, (name, value)| setup.environment(name, value))
 }
 
 /// Measures a running agent with [`many_pools`] for [`MEASURED`].

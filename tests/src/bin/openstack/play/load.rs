@@ -105,7 +105,8 @@ pub(crate) fn many_members(scene: &Scene<'_>) {
         .define_text("KS_INSTANCE", scene.instance())
         .start();
     let toml = policy::cloud() + "[gnocchi]\n\n" + &agent::many_pools();
-    let mut agent = scene.agent(&scene.run, &toml).interval_s(1.0).start();
+    let setup = agent::as_deployed(scene.agent(&scene.run, &toml));
+    let mut agent = setup.interval_s(1.0).start();
     wait_until("Kamailio has all members", PATIENCE, || {
         let status = kamailio.try_rpc(&["kamscale.status"]).unwrap_or_default();
         status
