@@ -10,7 +10,8 @@ use kamscale_tests::bench::bed::{Bed, Manager};
 use kamscale_tests::bench::figures::{self, Measured};
 use kamscale_tests::bench::script::Mode;
 use kamscale_tests::bench::{
-    agent, calls, changes, churn, contended, cost, growth, moved, pools, publish, published, script, storm,
+    agent, calls, changes, churn, contended, cost, growth, moved, pools, publish, published,
+    script, storm,
 };
 use kamscale_tests::report::Report;
 
