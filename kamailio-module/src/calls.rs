@@ -47,7 +47,9 @@ impl Counted {
         self.tag << TAG_AT | entry << SLOT_BITS | (self.slot + 1)
     }
 
-    fn from_word(word: usize) -> Option<Self> {
+    /// What a word says; `None` if it counts nowhere.
+    #[must_use]
+    pub fn from_word(word: usize) -> Option<Self> {
         let part = |at: u32, bits: u32| (word >> at & ((1 << bits) - 1)).checked_sub(1);
         Some(Self {
             slot: part(0, SLOT_BITS)?,

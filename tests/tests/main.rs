@@ -79,6 +79,8 @@ mod several_pools;
 #[cfg(test)]
 mod smoke;
 #[cfg(test)]
+mod spirals;
+#[cfg(test)]
 mod statistics;
 #[cfg(test)]
 mod sticky;

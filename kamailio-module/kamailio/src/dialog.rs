@@ -129,10 +129,17 @@ impl Dialog<'_> {
         state == sys::DLG_STATE_DELETED
     }
 
-    /// The word of our entry with this callback.
+    /// The word of our newest entry with this callback.
     fn word(&self, of: Callback) -> Option<&AtomicUsize> {
         // SAFETY: we hold a reference, so the dialog is there.
-        unsafe { word(self.cell, of) }
+        unsafe { word(self.cell, of, |_| true) }
+    }
+
+    /// The newest word of a call that is not in use, or that `mine` knows.
+    fn word_of_pass(&self, mine: impl Fn(usize) -> bool) -> Option<&AtomicUsize> {
+        let is = |value| value == 0 || mine(value);
+        // SAFETY: as above.
+        unsafe { word(self.cell, on_end, is) }
     }
 
     fn register(&self, types: u32, callback: Callback) -> Option<()> {
@@ -151,11 +158,15 @@ impl Dialog<'_> {
     }
 }
 
-/// The word of our entry with this callback in a dialog's list.
+/// The word of our newest entry with this callback in a dialog's list whose value `is` so.
 ///
 /// # Safety
 /// The dialog must be there for `'a`.
-unsafe fn word<'a>(cell: *mut sys::dlg_cell, of: Callback) -> Option<&'a AtomicUsize> {
+unsafe fn word<'a>(
+    cell: *mut sys::dlg_cell,
+    of: Callback,
+    is: impl Fn(usize) -> bool,
+) -> Option<&'a AtomicUsize> {
     // SAFETY: the dialog is there.
     let mut entry = unsafe { (*cell).cbs.first };
     while !entry.is_null() {
@@ -166,7 +177,10 @@ unsafe fn word<'a>(cell: *mut sys::dlg_cell, of: Callback) -> Option<&'a AtomicU
             let param = unsafe { &raw mut (*entry).param };
             // SAFETY: an aligned word of shared memory that lives as long as the dialog; only
             // this crate reads or writes the param of this entry, and only as an atomic.
-            return Some(unsafe { AtomicUsize::from_ptr(param.cast()) });
+            let word = unsafe { AtomicUsize::from_ptr(param.cast()) };
+            if is(word.load(Ordering::Acquire)) {
+                return Some(word);
+            }
         }
         // SAFETY: as above.
         entry = unsafe { (*entry).next };
@@ -174,11 +188,12 @@ unsafe fn word<'a>(cell: *mut sys::dlg_cell, of: Callback) -> Option<&'a AtomicU
     None
 }
 
-/// See [`Message::with_call`]. Only an initial INVITE gets a new word: a dialog that is older than
+/// See [`Message::with_pass`]. Only an initial INVITE gets a new word: a dialog that is older than
 /// the module's knowledge of it has none. Should two processes handle the same INVITE in the same
 /// instant (a retransmission), the dialog may carry two words; each of them is ended.
 pub(crate) fn with_word<R>(
     message: &mut SipMessage<'_>,
+    mine: impl Fn(usize) -> bool,
     f: impl FnOnce(&AtomicUsize) -> R,
 ) -> Option<R> {
     let bound = BOUND.get()?;
@@ -201,7 +216,8 @@ pub(crate) fn with_word<R>(
         }
         None => return None,
     };
-    if let Some(word) = dialog.word(on_end) {
+    let known = dialog.word_of_pass(mine);
+    if let Some(word) = known.or_else(|| dialog.word(on_end).filter(|_| !opens)) {
         return Some(f(word));
     }
     if !initial {
@@ -256,9 +272,9 @@ unsafe extern "C" fn on_confirm(
             return;
         }
         // SAFETY: the dialog is there during the callback, and so are its entries.
-        let call = unsafe { word(cell, on_end) };
+        let call = unsafe { word(cell, on_end, |_| true) };
         // SAFETY: as above.
-        let note = unsafe { word(cell, on_confirm) };
+        let note = unsafe { word(cell, on_confirm, |_| true) };
         if let (Some(call), Some(note)) = (call, note) {
             // SAFETY: tm's reply, valid during the callback; only its address is read.
             let from = unsafe { SipMessage::new(reply) }.source();

@@ -114,7 +114,17 @@ pub trait Message {
     ///
     /// A retransmitted INVITE and a failure route find the same word, so a change must `swap` it
     /// and give back what it held. Other processes may change it at the same time.
-    fn with_call<R>(&mut self, f: impl FnOnce(&AtomicUsize) -> R) -> Option<R>;
+    fn with_call<R>(&mut self, f: impl FnOnce(&AtomicUsize) -> R) -> Option<R> {
+        self.with_pass(|_| true, f)
+    }
+    /// [`Self::with_call`] for a call that may pass the server again with its Call-ID (a spiral): one
+    /// dialog then, and a word for each pass. `f` gets the newest word that is 0 or that `mine` knows by its
+    /// value. If there is none an initial INVITE in the request route gets one more, and all else the newest.
+    fn with_pass<R>(
+        &mut self,
+        mine: impl Fn(usize) -> bool,
+        f: impl FnOnce(&AtomicUsize) -> R,
+    ) -> Option<R>;
     /// [`Self::with_call`] of a dialog that is there already: makes none.
     fn with_known_call<R>(&mut self, f: impl FnOnce(&AtomicUsize) -> R) -> Option<R>;
 }

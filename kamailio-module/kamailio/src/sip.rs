@@ -246,8 +246,12 @@ impl Message for SipMessage<'_> {
         }
     }
 
-    fn with_call<R>(&mut self, f: impl FnOnce(&AtomicUsize) -> R) -> Option<R> {
-        dialog::with_word(self, f)
+    fn with_pass<R>(
+        &mut self,
+        mine: impl Fn(usize) -> bool,
+        f: impl FnOnce(&AtomicUsize) -> R,
+    ) -> Option<R> {
+        dialog::with_word(self, mine, f)
     }
 
     fn with_known_call<R>(&mut self, f: impl FnOnce(&AtomicUsize) -> R) -> Option<R> {

@@ -5,7 +5,6 @@ use kamscale_shm::{Member, Pool};
 
 use super::is_call;
 use crate::algorithm::Algorithm;
-use crate::calls;
 use crate::selection::{self, Cursors, Usable, sticky};
 use crate::server::Server;
 use crate::sticky::Held;
@@ -84,13 +83,13 @@ pub(super) fn attempt_next<'a, M: Message>(
     let is_call = msg.method() == Method::Invite;
     if is_call && algorithm == Algorithm::Sticky {
         let hold = |mine| sticky(pool, key, usable, &mut cursors.places).hold(mine);
-        if let Some(held) = tracking::move_with_key(&server.observed, msg, hold) {
+        if let Some(held) = tracking::move_with_key(&server.observed, msg, usable.tried, hold) {
             return held;
         }
     }
     let member = selection::select(pool, algorithm, key, usable, cursors)?;
     if is_call {
-        msg.with_call(|word| calls::count(&server.observed, word, &member, None));
+        tracking::move_to(&server.observed, msg, usable.tried, &member);
     }
     Some(member)
 }

@@ -6,7 +6,7 @@ use kamailio::double::Message;
 use kamailio::message::Method;
 use proptest::prelude::*;
 
-use super::{Site, dialogs, member};
+use super::{Site, dialogs, member, pool};
 use crate::algorithm::Algorithm;
 
 #[test]
@@ -69,6 +69,70 @@ fn failover_moves_the_call() {
     assert_eq!(site.next(&mut invite.failed()), crate::code::NO_MEMBER);
     dialogs.end_call(b"c");
     assert_eq!((0..3).map(|i| site.calls(&format!("m{i}"))).sum::<u32>(), 0);
+}
+
+#[test]
+fn a_call_that_comes_back_is_counted_where_it_was_sent_back_too() {
+    let mut site = Site::of(1);
+    let members = |names: &[&str]| -> Vec<_> { names.iter().map(|n| member(n)).collect() };
+    site.publish_pools(vec![
+        pool("p", &members(&["e0", "e1"])),
+        pool("q", &members(&["c0", "c1"])),
+    ]);
+    let dialogs = dialogs(site.server);
+    // As Kamailio sees it each time: another message and transaction, the same dialog.
+    let select = |site: &mut Site, from: &str| {
+        let mut invite = Message::new(Method::Invite)
+            .with_call_id("c")
+            .with_dialogs(&dialogs);
+        assert_eq!(
+            site.select_from(from, &mut invite, Algorithm::RoundRobin, None),
+            1
+        );
+        invite
+    };
+    let carried = |site: &Site, pool: &str, names: [&str; 2]| {
+        names.map(|name| {
+            let slot = site.publisher.slot(pool, name).unwrap() as usize;
+            let row = site.server.observed.member(slot).unwrap();
+            row.calls_of(kamscale_shm::member_id(pool, name))
+        })
+    };
+    let at = |site: &Site| {
+        let all = [
+            carried(site, "p", ["e0", "e1"]),
+            carried(site, "q", ["c0", "c1"]),
+        ];
+        all.map(|two| {
+            two.iter()
+                .position(|n| *n == 1)
+                .filter(|_| two[0] + two[1] == 1)
+        })
+    };
+    let edge = select(&mut site, "p");
+    let conference = select(&mut site, "q");
+    let first = at(&site);
+    assert!(first.iter().all(Option::is_some), "{first:?}");
+    for (pool, again) in [("p", &edge), ("q", &conference)] {
+        let sent = select(&mut site, pool);
+        assert_eq!(sent.destination, again.destination, "INVITE again");
+    }
+    assert_eq!(at(&site), first, "INVITEs again");
+
+    assert_eq!(site.next(&mut edge.failed()), 1);
+    let [Some(edge_at), Some(conference_at)] = at(&site) else {
+        panic!("{:?}", at(&site))
+    };
+    assert_ne!(Some(edge_at), first[0], "the first pass failed over");
+    assert_eq!(Some(conference_at), first[1], "the second one stays");
+    assert_eq!(site.next(&mut conference.failed()), 1);
+    assert_ne!(at(&site)[1], first[1]);
+    assert_eq!(at(&site)[0], Some(edge_at));
+
+    dialogs.end_call(b"c");
+    assert_eq!(at(&site), [None, None]);
+    assert_eq!(carried(&site, "p", ["e0", "e1"]), [0, 0]);
+    assert_eq!(carried(&site, "q", ["c0", "c1"]), [0, 0]);
 }
 
 #[test]

@@ -86,6 +86,15 @@ impl<'a> Pool<'a> {
         (0..self.len()).filter_map(move |i| self.member(i))
     }
 
+    /// All members of the table: those of the other pools, too.
+    pub fn everybody(self) -> impl Iterator<Item = Member<'a>> {
+        let (pools, members) = (low(self.words[4]), high(self.words[4]));
+        (0..members).map(move |i| Member {
+            words: self.words,
+            record: record(self.words, RECORD_WORDS * (1 + pools + i)),
+        })
+    }
+
     /// The active member at a position below [`Self::active_len`]; by falling priority.
     #[must_use]
     #[inline]

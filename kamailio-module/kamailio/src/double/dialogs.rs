@@ -1,7 +1,7 @@
-//! The dialogs of the double: one word per Call-ID.
+//! The dialogs of the double: by Call-ID, with one word for each pass of the call.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering::Acquire};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The dialog module of the double; clones share the dialogs.
@@ -11,8 +11,11 @@ pub struct Dialogs(Option<Arc<Loaded>>);
 #[derive(Debug)]
 struct Loaded {
     ended: fn(&AtomicUsize),
-    words: Mutex<HashMap<Vec<u8>, Arc<AtomicUsize>>>,
+    words: Mutex<Words>,
 }
+
+/// Of each dialog, the newest one last.
+type Words = HashMap<Vec<u8>, Vec<Arc<AtomicUsize>>>;
 
 impl Dialogs {
     /// A server without the dialog module.
@@ -28,9 +31,9 @@ impl Dialogs {
         })))
     }
 
-    /// The word of a dialog, if there is one.
+    /// The newest word of a dialog, if there is one.
     pub fn word(&self, call_id: &[u8]) -> Option<Arc<AtomicUsize>> {
-        self.words()?.get(call_id).map(Arc::clone)
+        self.words()?.get(call_id)?.last().map(Arc::clone)
     }
 
     /// How many dialogs there are.
@@ -43,28 +46,39 @@ impl Dialogs {
         self.len() == 0
     }
 
-    /// Ends a dialog: `ended` gets its word twice, as for a BYE and the destruction after it.
+    /// Ends a dialog: `ended` gets its words twice, as for a BYE and the destruction after it.
     /// False: there is none.
     pub fn end_call(&self, call_id: &[u8]) -> bool {
-        let word = self.words().and_then(|mut words| words.remove(call_id));
-        let (Some(word), Some(loaded)) = (word, &self.0) else {
+        let words = self.words().and_then(|mut words| words.remove(call_id));
+        let (Some(words), Some(loaded)) = (words, &self.0) else {
             return false;
         };
-        (loaded.ended)(&word);
-        (loaded.ended)(&word);
+        words.iter().for_each(|word| (loaded.ended)(word));
+        words.iter().for_each(|word| (loaded.ended)(word));
         true
     }
 
-    /// The word of a dialog, which `create` allows to be a new one.
-    pub(super) fn find(&self, call_id: &[u8], create: bool) -> Option<Arc<AtomicUsize>> {
+    /// The newest word of a dialog of which `mine` is true; else a new one if `create` allows that (of a
+    /// new dialog, too), or the newest.
+    pub(super) fn find(
+        &self,
+        call_id: &[u8],
+        create: bool,
+        mine: impl Fn(usize) -> bool,
+    ) -> Option<Arc<AtomicUsize>> {
         let mut words = self.words()?;
-        if create && !words.contains_key(call_id) {
-            words.insert(call_id.to_vec(), Arc::default());
+        if create {
+            let words = words.entry(call_id.to_vec()).or_default();
+            if !words.iter().any(|word| mine(word.load(Acquire))) {
+                words.push(Arc::default());
+            }
         }
-        words.get(call_id).map(Arc::clone)
+        let words = words.get(call_id)?;
+        let found = words.iter().rfind(|word| mine(word.load(Acquire)));
+        found.or(words.last()).map(Arc::clone)
     }
 
-    fn words(&self) -> Option<MutexGuard<'_, HashMap<Vec<u8>, Arc<AtomicUsize>>>> {
+    fn words(&self) -> Option<MutexGuard<'_, Words>> {
         let loaded = self.0.as_deref()?;
         Some(loaded.words.lock().unwrap_or_else(PoisonError::into_inner))
     }

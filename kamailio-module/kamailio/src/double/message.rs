@@ -177,14 +177,22 @@ impl message::Message for Message {
         Ok(())
     }
 
-    fn with_call<R>(&mut self, f: impl FnOnce(&AtomicUsize) -> R) -> Option<R> {
+    fn with_pass<R>(
+        &mut self,
+        mine: impl Fn(usize) -> bool,
+        f: impl FnOnce(&AtomicUsize) -> R,
+    ) -> Option<R> {
         let create = self.method == Method::Invite && !self.to_tag && self.route == Route::Request;
-        let word = self.dialogs.find(self.call_id.as_deref()?, create)?;
+        let word = self
+            .dialogs
+            .find(self.call_id.as_deref()?, create, |word| {
+                word == 0 || mine(word)
+            })?;
         Some(f(&word))
     }
 
     fn with_known_call<R>(&mut self, f: impl FnOnce(&AtomicUsize) -> R) -> Option<R> {
-        let word = self.dialogs.find(self.call_id.as_deref()?, false)?;
+        let word = self.dialogs.word(self.call_id.as_deref()?)?;
         Some(f(&word))
     }
 }
