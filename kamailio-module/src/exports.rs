@@ -308,6 +308,7 @@ kamailio::module! {
     variables: [
         kamailio::pv::plain::<variables::Member>(),
         kamailio::pv::plain::<variables::Pool>(),
+        kamailio::pv::with_inner::<variables::Attribute>(),
         kamailio::pv::plain::<variables::Generation>(),
         kamailio::pv::with_inner::<variables::Calls>(),
         kamailio::pv::with_inner::<variables::Capacity>(),

@@ -12,6 +12,11 @@ pub const NAME: &CStr = c"_ks";
 /// Members that one request may be sent to.
 pub const MAX_TRIED: usize = 20;
 
+/// The local socket.
+pub const SOCKET: u8 = 1;
+/// `$du`, as a proxy before the member.
+pub const PROXY: u8 = 2;
+
 const VERSION: u8 = 2;
 const TRIED_AT: usize = 24;
 const _: () = assert!(TRIED_AT + 2 * MAX_TRIED <= MEMORY_LEN);
@@ -29,6 +34,8 @@ pub struct Memory {
     pub place: Option<u8>,
     /// Places of that list at which nobody is left, as bits.
     pub passed: u8,
+    /// What the last try set beside `$du` or the R-URI, as bits: [`SOCKET`], [`PROXY`].
+    pub extras: u8,
     tried: [u16; MAX_TRIED],
     tried_len: u8,
 }
@@ -44,6 +51,7 @@ impl Memory {
             key,
             place: None,
             passed: 0,
+            extras: 0,
             tried: [0; MAX_TRIED],
             tried_len: 0,
         }
@@ -87,6 +95,7 @@ impl Memory {
         bytes[2] = self.tried_len;
         bytes[3] = self.place.map_or(0, |place| place + 1);
         bytes[4] = self.passed;
+        bytes[5] = self.extras;
         bytes[8..16].copy_from_slice(&self.pool.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.key.to_le_bytes());
         for (place, slot) in bytes[TRIED_AT..].chunks_exact_mut(2).zip(self.tried) {
@@ -107,6 +116,7 @@ impl Memory {
         memory.tried_len = bytes[2];
         memory.place = bytes[3].checked_sub(1);
         memory.passed = bytes[4];
+        memory.extras = bytes[5];
         for (slot, place) in memory
             .tried
             .iter_mut()
@@ -127,6 +137,7 @@ mod tests {
         let mut memory = Memory::new(Algorithm::Hash, 7, u64::MAX);
         assert_eq!(Memory::from_bytes(&memory.to_bytes()), Some(memory));
         (memory.place, memory.passed) = (Some(6), 0b100_0001);
+        memory.extras = SOCKET | PROXY;
         for slot in 0..MAX_TRIED {
             assert_eq!(Memory::from_bytes(&memory.to_bytes()), Some(memory));
             assert!(memory.add(slot * 800));

@@ -1,6 +1,7 @@
 //! What the RPC commands answer, and the one thing an operator may change: a member's state.
 
 mod health;
+mod options;
 
 use std::ops::Range;
 use std::sync::atomic::Ordering;
@@ -146,7 +147,7 @@ pub fn pools(server: &Server, worker: &mut Worker, args: &mut Args<'_>) -> Resul
             .members()
             .filter(|m| m.is_active() && usable.is(m))
             .count();
-        Value::Struct(vec![
+        let mut fields = vec![
             (c"pool", text(pool.name())),
             (c"members", int(pool.len())),
             (c"active", int(pool.active_len())),
@@ -157,7 +158,11 @@ pub fn pools(server: &Server, worker: &mut Worker, args: &mut Args<'_>) -> Resul
             (c"refused", int(refused)),
             (c"hash_bits", int(pool.hash_bits())),
             (c"panic", word(if usable.is_panic() { "yes" } else { "no" })),
-        ])
+        ];
+        if pool.has_options() {
+            fields.extend(options::of_pool(worker.table(), &pool));
+        }
+        Value::Struct(fields)
     };
     let pools = part.filter_map(|i| worker.table().pool(i));
     Ok(Value::List(pools.map(one).collect()))
@@ -232,6 +237,9 @@ fn member(server: &Server, pool: &Pool<'_>, member: &Member<'_>) -> Value {
         (c"failures", int(failures)),
         (c"slot", int(member.slot())),
     ];
+    if member.has_options() {
+        fields.extend(options::of_member(member));
+    }
     let health = row.and_then(|row| Some((row, row.health_of(member.id())?)));
     if let Some((row, state)) = health {
         fields.extend(health::probed(row, state));

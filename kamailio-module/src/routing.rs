@@ -3,6 +3,7 @@
 
 mod ask;
 mod attempt;
+mod extras;
 pub mod fork;
 mod mark;
 mod refusal;
@@ -153,12 +154,12 @@ fn send_first<M: Message>(
     key: u64,
     counts: Option<&PoolCounts>,
 ) -> i32 {
-    let memory = server.settings.failover.then(|| {
+    let mut memory = server.settings.failover.then(|| {
         let mut memory = Memory::new(choice.algorithm, pool.name_hash(), key);
         memory.add(member.slot());
         memory
     });
-    send(msg, member, memory.as_ref(), choice.target, counts)
+    send(msg, member, memory.as_mut(), choice.target, counts)
 }
 
 /// Sends the request to the next best member that it was not sent to yet, from the table as it is
@@ -191,17 +192,28 @@ pub fn next<M: Message>(server: &Server, worker: &mut Worker, msg: &mut M, targe
         return no_member(&pool, row);
     };
     let counts = row.and_then(|row| row.pools.get(pool.slot()));
-    send(msg, &member, Some(&memory), target, counts)
+    send(msg, &member, Some(&mut memory), target, counts)
 }
 
 #[inline(always)]
 fn send<M: Message>(
     msg: &mut M,
     member: &Member<'_>,
-    memory: Option<&Memory>,
+    mut memory: Option<&mut Memory>,
     target: Target,
     counts: Option<&PoolCounts>,
 ) -> i32 {
+    let before = memory.as_ref().map_or(0, |memory| memory.extras);
+    if member.has_options() || before != 0 {
+        match extras::set(msg, member, before, target) {
+            Ok(extras) => {
+                if let Some(memory) = &mut memory {
+                    memory.extras = extras;
+                }
+            }
+            Err(why) => return not_set(why),
+        }
+    }
     let set = match target {
         Target::Destination => msg.set_destination(member.uri()),
         Target::Domain => msg.set_domain(member.host_port()),

@@ -4,6 +4,7 @@
 mod admission;
 #[cfg(test)]
 mod calls;
+mod extras;
 #[cfg(test)]
 mod fork;
 #[cfg(test)]

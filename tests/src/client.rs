@@ -28,7 +28,15 @@ impl SipClient {
     /// If the address cannot be had.
     #[must_use]
     pub fn new(run: &RunDir) -> Self {
-        let local = run.endpoint();
+        Self::at(run.endpoint())
+    }
+
+    /// A caller at this address.
+    ///
+    /// # Panics
+    /// If it cannot be had.
+    #[must_use]
+    pub fn at(local: SocketAddr) -> Self {
         let socket = UdpSocket::bind(local).unwrap_or_else(|e| panic!("binding {local}: {e}"));
         Self {
             socket,

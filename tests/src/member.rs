@@ -32,6 +32,8 @@ pub enum Answer {
 pub struct MemberCounts {
     /// INVITEs, without those that came again.
     pub invites: u64,
+    /// Where each of them came from, in their order.
+    pub sources: Vec<SocketAddr>,
     /// INVITEs that came again.
     pub invites_again: u64,
     /// ACKs.
@@ -215,6 +217,7 @@ impl Endpoint {
         let mut shared = lock(&self.shared);
         shared.counts.invites += 1;
         shared.counts.call_ids.push(id.clone());
+        shared.counts.sources.push(from);
         let with = shared.invite;
         shared.counts.calls += u64::from(with == Answer::Status(200));
         drop(shared);

@@ -47,6 +47,8 @@ mod large_answers;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod member_options;
+#[cfg(test)]
 mod migration_doc;
 #[cfg(test)]
 mod minimal;
@@ -88,5 +90,7 @@ mod sticky;
 mod support;
 #[cfg(test)]
 mod suspected_prober;
+#[cfg(test)]
+mod transports;
 #[cfg(test)]
 mod versions;

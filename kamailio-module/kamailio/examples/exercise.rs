@@ -81,6 +81,8 @@ fn turn() {
         method: b"OPTIONS",
         uri: uri.as_bytes(),
         from: b"sip:exercise@localhost",
+        proxy: b"",
+        socket: b"",
     };
     let sent = request.send(token);
     log::info(format_args!(

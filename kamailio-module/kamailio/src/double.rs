@@ -20,6 +20,7 @@ use crate::log::Level;
 thread_local! {
     static LINES: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
     static TICKS: Cell<u32> = const { Cell::new(0) };
+    static SOCKETS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
     static PROCESS: Cell<(usize, usize)> = const { Cell::new((1, 8)) };
 }
 
@@ -31,6 +32,18 @@ pub fn log_lines() -> Vec<(Level, String)> {
 /// Sets the clock of this thread, in seconds.
 pub fn set_ticks(seconds: u32) {
     TICKS.set(seconds);
+}
+
+/// Gives the server of this thread these local sockets.
+pub fn set_sockets(sockets: &[&str]) {
+    SOCKETS.set(sockets.iter().map(|s| (*s).to_owned()).collect());
+}
+
+/// The local socket of this text, as its place from 1.
+#[cfg(not(feature = "host"))]
+pub(crate) fn socket(text: &[u8]) -> Option<usize> {
+    let place = |all: &Vec<String>| all.iter().position(|s| s.as_bytes() == text);
+    SOCKETS.with_borrow(place).map(|place| place + 1)
 }
 
 /// Makes this thread the process `number` of `count`.

@@ -16,6 +16,7 @@ pub mod log;
 pub mod message;
 pub mod process;
 pub mod rpc;
+pub mod socket;
 pub mod uac;
 
 #[cfg(feature = "host")]

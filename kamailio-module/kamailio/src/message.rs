@@ -6,6 +6,8 @@ use std::ffi::CStr;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicUsize;
 
+use crate::socket::Socket;
+
 /// Bytes that one name can hold in the memory of a transaction.
 pub const MEMORY_LEN: usize = 64;
 
@@ -96,11 +98,17 @@ pub trait Message {
     fn set_domain(&mut self, host_port: &[u8]) -> Result<(), HostError>;
     /// How many destinations more the request may have beside those that it has.
     fn branch_room(&self) -> usize;
-    /// Adds a destination beside `$du` with the R-URI as it is: `t_relay()` sends to all at once.
-    fn add_branch(&mut self, uri: &[u8]) -> Result<(), HostError>;
+    /// Adds a destination beside `$du` with the R-URI as it is, reached from this local socket or (`None`)
+    /// from the one that the server chooses: `t_relay()` sends to all at once.
+    fn add_branch(&mut self, uri: &[u8], socket: Option<Socket>) -> Result<(), HostError>;
     /// When the call of this request is answered, the module learns (`dialog::Callbacks::answered`) from
     /// which address, with this note. `None`: there is no dialog, or no dialog module.
     fn on_answer(&mut self, note: usize) -> Option<()>;
+    /// Takes `$du` back: the request goes where its R-URI says.
+    fn reset_destination(&mut self);
+    /// Makes the request leave by this local socket; `None`: by the one that the request came in
+    /// by. In a `failure_route` it holds for the branch that is made next.
+    fn set_socket(&mut self, socket: Option<Socket>);
     /// What [`Message::remember`] stored under this name in this transaction, in whichever process
     /// that was.
     fn recall(&mut self, name: &'static CStr) -> Option<[u8; MEMORY_LEN]>;

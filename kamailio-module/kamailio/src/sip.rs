@@ -14,6 +14,7 @@ use kamailio_sys as sys;
 use crate::dialog;
 use crate::ffi::{bytes, constant, lend};
 use crate::message::{HostError, MEMORY_LEN, Message, Method, Route};
+use crate::socket::Socket;
 
 /// Longest host and port that [`Message::set_domain`] takes.
 const DOMAIN_LEN: usize = 255;
@@ -196,8 +197,11 @@ impl Message for SipMessage<'_> {
         usize::try_from(most.saturating_sub(are + 1)).unwrap_or(0)
     }
 
-    fn add_branch(&mut self, uri: &[u8]) -> Result<(), HostError> {
+    fn add_branch(&mut self, uri: &[u8], socket: Option<Socket>) -> Result<(), HostError> {
         let mut uri = lend(uri);
+        let socket = socket.map_or(std::ptr::null_mut(), |socket| {
+            std::ptr::with_exposed_provenance_mut(socket.0)
+        });
         let none = std::ptr::null_mut();
         // SAFETY: the core copies the text; without a URI of its own the branch gets the request's.
         let added = unsafe {
@@ -208,7 +212,7 @@ impl Message for SipMessage<'_> {
                 none,
                 UNSPECIFIED_Q,
                 0,
-                std::ptr::null_mut(),
+                socket,
                 none,
                 0,
                 none,
@@ -224,6 +228,20 @@ impl Message for SipMessage<'_> {
 
     fn on_answer(&mut self, note: usize) -> Option<()> {
         dialog::on_answer(self, note)
+    }
+
+    fn reset_destination(&mut self) {
+        // SAFETY: frees the core's own copy, to which nobody holds a reference now.
+        unsafe { sys::reset_dst_uri(self.msg) };
+    }
+
+    fn set_socket(&mut self, socket: Option<Socket>) {
+        // tm's own choice in a failure_route would be the socket of the first branch.
+        let socket = socket.map_or(self.raw().rcv.bind_address, |socket| {
+            std::ptr::with_exposed_provenance_mut(socket.0)
+        });
+        // SAFETY: null, or a socket of the core; those live as long as it.
+        unsafe { sys::shim_set_force_socket(self.msg, socket) };
     }
 
     #[inline]

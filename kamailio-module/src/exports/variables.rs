@@ -64,6 +64,24 @@ fn used(msg: &mut SipMessage<'_>, member: bool) -> Value {
     .unwrap_or(Value::Null)
 }
 
+/// Runs `f` on the member of the event whose route runs, or else of the last selection for this request.
+fn of_member<R>(
+    msg: &mut SipMessage<'_>,
+    f: impl FnOnce(&kamscale_shm::Member<'_>) -> R,
+) -> Option<R> {
+    let of_event = watcher::event(|event| (event.pool.clone(), event.member.clone()));
+    let Some((pool, name)) = of_event else {
+        let memory = routing::recall(msg)?;
+        return with(|_, worker| routing::with_used(worker, &memory, |_, used| f(used))).flatten();
+    };
+    with(|_, worker| {
+        let (pool, _) = worker.pool(PoolName::Text(pool.as_bytes()))?;
+        let member = pool.members().find(|m| m.name() == name.as_bytes())?;
+        Some(f(&member))
+    })
+    .flatten()
+}
+
 /// A name; `$null` where there is none.
 fn named(name: &str) -> Value {
     match name {
@@ -123,6 +141,25 @@ impl PseudoVariable for Member {
 
     fn get(msg: &mut SipMessage<'_>, _: usize) -> Value {
         watcher::event(|event| named(&event.member)).unwrap_or_else(|| used(msg, true))
+    }
+}
+
+/// `$ks_attr(name)`: an attribute of `$ks_member`; `$null` if it has none of this name.
+pub(super) struct Attribute;
+
+impl PseudoVariable for Attribute {
+    const NAME: &'static CStr = c"ks_attr";
+
+    fn parse(inner: &str) -> Result<usize, String> {
+        learn(inner)
+    }
+
+    fn get(msg: &mut SipMessage<'_>, word: usize) -> Value {
+        let name = NAMES.with(|names| names.get(word).cloned());
+        let name = name.unwrap_or_default();
+        of_member(msg, |member| member.attribute(name.as_bytes()).map(text))
+            .flatten()
+            .unwrap_or(Value::Null)
     }
 }
 

@@ -101,6 +101,8 @@ fn send(server: &Server, probing: &Probing, probe: &health::Probe) {
         method: probing.method.as_bytes(),
         uri: &probe.uri,
         from: probing.from.as_bytes(),
+        proxy: b"",
+        socket: b"",
     };
     health::sending(server, probe.token, clock::monotonic_ns());
     if request.send(probe.token.to_word()).is_err() {

@@ -9,7 +9,7 @@ use kamscale_shm::{Member, Observed, Pool, Table};
 
 use super::attempt::{Attempt, attempt_first};
 use super::refusal::{no_member, not_set};
-use super::{Choice, Target, is_call, send, several};
+use super::{Choice, Target, extras, is_call, send, several};
 use crate::algorithm::Algorithm;
 use crate::calls;
 use crate::code;
@@ -42,7 +42,7 @@ pub(super) fn select<M: Message>(
     let mut memory = Memory::new(choice.algorithm, pool.name_hash(), 0);
     add_others(server, msg, &pool, &first, &mut memory);
     memory.add(first.slot());
-    let kept = server.settings.failover.then_some(&memory);
+    let kept = server.settings.failover.then_some(&mut memory);
     let counts = row.and_then(|row| row.pools.get(pool.slot()));
     send(msg, &first, kept, choice.target, counts)
 }
@@ -65,7 +65,9 @@ pub(super) fn add_others<M: Message>(
     let others = all().skip(at + 1).chain(all().take(at));
     let mut is_forked = false;
     for member in others.filter(|m| usable.is(m)).take(room) {
-        if let Err(why) = msg.add_branch(member.uri()) {
+        let added = extras::socket(&member);
+        let added = added.and_then(|socket| msg.add_branch(member.uri(), socket));
+        if let Err(why) = added {
             let _ = not_set(why);
             break;
         }

@@ -10,7 +10,7 @@ use crate::code;
 use crate::worker::{PoolName, Worker};
 
 /// One line in so many seconds per kind of trouble and process.
-const LOG_EVERY_S: u32 = 10;
+pub(super) const LOG_EVERY_S: u32 = 10;
 
 #[cold]
 pub(super) fn not_set(why: HostError) -> i32 {

@@ -197,7 +197,7 @@ impl Walk<'_> {
         {
             return not_set(why);
         }
-        let memory = failover.then_some(&self.memory);
+        let memory = failover.then_some(&mut self.memory);
         send(msg, member, memory, self.target, counts)
     }
 }

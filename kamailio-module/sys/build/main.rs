@@ -22,7 +22,8 @@ const FUNCTIONS: &str = "\
     register_script_cb|get_ticks|get_max_procs|my_pid|my_desc|find_module_by_name|\
     find_param_export|register_basic_timers|fork_basic_utimer|route_lookup|\
     faked_msg_init|faked_msg_next|run_top_route|sr_kemi_eng_get|sr_kemi_route|append_branch|\
-    rewrite_uri|reset_new_uri|reset_dst_uri";
+    rewrite_uri|reset_new_uri|reset_dst_uri|lookup_local_socket|\
+    ksr_get_socket_by_name";
 const VARIABLES: &str = "\
     shim_.*|SHIM_.*|MODULE_INTERFACE_VER|PARAM_(INT|STRING)|PROC_.*|.*_ROUTE|SR_KEMIP_(INT|STR)|\
     process_no|route_type|L_(CRIT2|ERR|WARN|NOTICE|INFO|DBG)|DLGCB_.*|DLG_STATE_DELETED|\

@@ -50,6 +50,11 @@ void shim_uac_set_cb_flags(struct uac_req *request, int flags)
 	request->cb_flags = flags;
 }
 
+void shim_set_force_socket(struct sip_msg *msg, struct socket_info *socket)
+{
+	set_force_socket(msg, socket);
+}
+
 void shim_ruri_mark_new(void)
 {
 	ruri_mark_new();

@@ -18,6 +18,8 @@ void shim_log(int level, const char *text, int len);
 
 /* core/dset.h: ruri_mark_new() */
 void shim_ruri_mark_new(void);
+/* core/parser/msg_parser.h: set_force_socket(); without a socket the core chooses */
+void shim_set_force_socket(struct sip_msg *msg, struct socket_info *socket);
 
 /* What differs between versions of Kamailio, so that nobody else must know. */
 

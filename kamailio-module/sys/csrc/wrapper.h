@@ -17,6 +17,7 @@
 #include "core/dset.h"
 #include "core/globals.h"
 #include "core/xavp.h"
+#include "core/socket_info.h"
 #include "core/counters.h"
 #include "core/parser/msg_parser.h"
 #include "core/parser/parse_to.h"

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Dialogs;
 use crate::message::{self, HostError, MEMORY_LEN, Method, Route};
+use crate::socket::Socket;
 
 /// What the messages of one transaction remember; clones share it.
 #[derive(Clone, Debug, Default)]
@@ -40,12 +41,16 @@ pub struct Message {
     pub destination: Option<Vec<u8>>,
     /// What `add_branch` added.
     pub branches: Vec<Vec<u8>>,
+    /// The local socket of each.
+    pub branch_sockets: Vec<Option<Socket>>,
     /// How many destinations the server takes for one request.
     pub max_branches: usize,
     /// What `on_answer` noted.
     pub answer_note: Option<usize>,
     /// What `set_domain` set.
     pub domain: Option<Vec<u8>>,
+    /// What `set_socket` set.
+    pub socket: Option<Socket>,
     /// The memory; share it with another message of the transaction.
     pub transaction: Transaction,
     /// The dialog module; share it with every message of the test.
@@ -70,9 +75,11 @@ impl Message {
             route: Route::Request,
             destination: None,
             branches: Vec::new(),
+            branch_sockets: Vec::new(),
             max_branches: 12,
             answer_note: None,
             domain: None,
+            socket: None,
             transaction: Transaction::default(),
             dialogs: Dialogs::absent(),
             refuse: false,
@@ -155,9 +162,10 @@ impl message::Message for Message {
         self.max_branches.saturating_sub(self.branches.len() + 1)
     }
 
-    fn add_branch(&mut self, uri: &[u8]) -> Result<(), HostError> {
+    fn add_branch(&mut self, uri: &[u8], socket: Option<Socket>) -> Result<(), HostError> {
         let uri = self.accepts(uri.to_vec())?;
         self.branches.push(uri);
+        self.branch_sockets.push(socket);
         Ok(())
     }
 
@@ -165,6 +173,14 @@ impl message::Message for Message {
         self.with_known_call(|_| ())?;
         self.answer_note = Some(note);
         Some(())
+    }
+
+    fn reset_destination(&mut self) {
+        self.destination = None;
+    }
+
+    fn set_socket(&mut self, socket: Option<Socket>) {
+        self.socket = socket;
     }
 
     fn recall(&mut self, name: &'static CStr) -> Option<[u8; MEMORY_LEN]> {

@@ -15,6 +15,7 @@ use kamailio_sys as sys;
 use super::Answer;
 use crate::ffi::{bytes, lend};
 use crate::guard::guard;
+use crate::socket;
 
 /// The tm module is not loaded, or after this one, or is bound already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +84,11 @@ pub struct Request<'a> {
     pub uri: &'a [u8],
     /// The From: a URI.
     pub from: &'a [u8],
+    /// URI of the proxy that gets it instead; empty: none.
+    pub proxy: &'a [u8],
+    /// Name or form of the local socket that it leaves by ([`crate::socket::find`]); empty: the server
+    /// chooses.
+    pub socket: &'a [u8],
 }
 
 impl Request<'_> {
@@ -103,6 +109,23 @@ impl Request<'_> {
             sys::shim_uac_set_cb_flags(&raw mut request, sys::TMCB_LOCAL_COMPLETED as c_int);
         };
         request.cb = Some(on_answer);
+        let mut room = Room::of(self.socket)?;
+        let mut socket = room.text();
+        if !self.socket.is_empty() {
+            // SAFETY: only reads the name, and a list that is complete since the start.
+            let named = unsafe { sys::ksr_get_socket_by_name(&raw mut socket) };
+            if named.is_null() {
+                request.ssock = &raw mut socket;
+            } else {
+                request.ssockname = &raw mut socket;
+            }
+        }
+        let mut proxy = lend(self.proxy);
+        let next_hop = if self.proxy.is_empty() {
+            null_mut()
+        } else {
+            &raw mut proxy
+        };
         // A number, no pointer: tm keeps it and neither follows nor frees it.
         request.cbp = std::ptr::without_provenance_mut(token);
         // SAFETY: all of it lives during the call, and tm copies what it keeps.
@@ -112,10 +135,28 @@ impl Request<'_> {
                 &raw mut uri,
                 &raw mut to,
                 &raw mut from,
-                null_mut(),
+                next_hop,
             )
         };
         if sent < 0 { Err(NotSent) } else { Ok(()) }
+    }
+}
+
+/// The text of a socket with room behind it, as tm ends it by a NUL of its own while it reads it.
+struct Room([u8; socket::MAX_LEN + 1], usize);
+
+impl Room {
+    fn of(text: &[u8]) -> Result<Self, NotSent> {
+        let mut room = [0; socket::MAX_LEN + 1];
+        let place = room[..socket::MAX_LEN].get_mut(..text.len());
+        place.ok_or(NotSent)?.copy_from_slice(text);
+        Ok(Self(room, text.len()))
+    }
+
+    fn text(&mut self) -> sys::str_ {
+        let mut text = lend(&self.0[..self.1]);
+        text.s = self.0.as_mut_ptr().cast();
+        text
     }
 }
 
