@@ -82,6 +82,9 @@ proptest! {
                     site.pick(Algorithm::RoundRobin, None);
                     let keeps = table.iter().filter(|m| m.state != DesiredState::Disabled);
                     keeping = keeps.map(|m| m.name.clone()).collect();
+                    // Who leaves and comes back is another one, as far as its rooms are concerned.
+                    let is_gone = |m: &&mut String| table.iter().all(|is| is.name != **m);
+                    at.values_mut().filter(is_gone).for_each(String::clear);
                 }
                 Step::Invite(..) => {}
             }
