@@ -145,9 +145,7 @@ impl Sections {
         if pool[5] >> 32 != 0 || rows + row_words > words.len() {
             return Err(TableError::Record("row table"));
         }
-        let owned = |m: u16| m == NOBODY || fits(m);
-        let rows_fit = |w: &u64| [0, 16, 32, 48].iter().all(|s| owned(u16_at(*w, *s)));
-        if words[rows..rows + row_words].iter().all(rows_fit) {
+        if is_row_table(&words[rows..rows + row_words], count) {
             Ok(())
         } else {
             Err(TableError::Record("row"))
@@ -175,4 +173,17 @@ impl Sections {
         }
         Ok(())
     }
+}
+
+/// Whether every row belongs to one of so many members, or to nobody. Looks at all of them, without an end
+/// where one is wrong: so the compiler takes several at once, and most of a table is rows.
+fn is_row_table(words: &[u64], count: usize) -> bool {
+    let Ok(count) = u16::try_from(count) else {
+        return false;
+    };
+    let rows: &[u16] = bytemuck::cast_slice(words);
+    let wrong = rows.iter().fold(0, |wrong, owner| {
+        wrong | u16::from(*owner >= count) & u16::from(*owner != NOBODY)
+    });
+    wrong == 0
 }
