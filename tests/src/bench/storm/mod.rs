@@ -29,12 +29,12 @@ const INVITES_PER_S: u32 = 40;
 /// How long a call lasts once it is answered.
 const TALK: Duration = Duration::from_secs(5);
 /// Seconds of the usual load, of the storm, and of the usual load again.
-const TIMES_S: [f64; 3] = [8.0, 21.0, 6.0];
+const TIMES_S: [f64; 3] = [8.0, 23.0, 5.0];
 /// Demand in these times, by what the pool can take.
 const DEMAND: [f64; 3] = [0.85, 4.0, 0.85];
 /// The storm is judged from so many seconds after its beginning, when the calls of before have ended.
 /// Three lengths of a call are left: calls that came together end together, so the rate goes in waves.
-const SETTLED_S: f64 = 6.0;
+const SETTLED_S: f64 = 8.0;
 
 /// Calls per second that the pool can take.
 fn capacity_per_s() -> f64 {
