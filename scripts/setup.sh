@@ -83,6 +83,7 @@ gnocchi-metricd|OpenStack: aggregates measures|has_command gnocchi-metricd|opens
 aodh-api|OpenStack: alarms|has_command aodh-api|openstack
 aodh-evaluator|OpenStack: evaluates alarms|has_command aodh-evaluator|openstack
 aodh-notifier|OpenStack: acts on alarms|has_command aodh-notifier|openstack
+python3-venv|an environment of its own for a newer Aodh|has_file /usr/lib/python3*/ensurepip/__init__.py|openstack
 etcd-server|keeps the lease of the deciding agent|has_command etcd|test openstack
 prometheus|the other source of measures|has_command prometheus|test openstack
 placement-api|OpenStack: what nova's hosts have|has_command placement-api|nova

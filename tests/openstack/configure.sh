@@ -24,7 +24,7 @@ set_values() { # what the templates may name
     local name
     for name in "${!PORT[@]}"; do VALUE[PORT_$name]=${PORT[$name]}; done
     for name in "${!SECRET[@]}"; do VALUE[SECRET_$name]=${SECRET[$name]}; done
-    for name in keystone heat gnocchi aodh placement glance neutron nova_api nova; do
+    for name in keystone heat gnocchi placement glance neutron nova_api nova; do
         VALUE[DATABASE_$name]=$(database_url "$name")
     done
     VALUE[KEYSTONE]=http://127.0.0.1:${PORT[keystone]}
@@ -40,11 +40,24 @@ user_domain_name = Default
 password = ${SECRET[service]}
 region_name = RegionOne"
     VALUE[TOKEN_S]=${KAMSCALE_TOKEN_S:-3600}
+    set_aodh "${KAMSCALE_AODH:-debian}"
     VALUE[AODH_INTERVAL_S]=${KAMSCALE_AODH_INTERVAL:-1}
     VALUE[AODH_LAG_S]=${KAMSCALE_AODH_LAG:-4}
     VALUE[GNOCCHI_DELAY_S]=${KAMSCALE_GNOCCHI_DELAY:-1}
     VALUE[MAX_STACKS]=${KAMSCALE_MAX_STACKS:-512}
     VALUE[MAX_RESOURCES]=${KAMSCALE_MAX_RESOURCES:-1000}
+}
+
+set_aodh() { # set_aodh RELEASE: each has a database of its own
+    VALUE[AODH]=$1
+    case $1 in
+    debian) VALUE[AODH_DATABASE]=$(database_url aodh) VALUE[AODH_PASTE]=/usr/share/aodh-common/api-paste.ini ;;
+    pypi)
+        VALUE[AODH_DATABASE]=$(database_url aodh_pypi)
+        VALUE[AODH_PASTE]=$AODH_OF_PYPI/lib/python$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')/site-packages/aodh/api/api-paste.ini
+        ;;
+    *) die "KAMSCALE_AODH is debian or pypi, not $1" ;;
+    esac
 }
 
 write_if_other() { # write_if_other FILE TEXT

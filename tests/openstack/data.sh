@@ -43,6 +43,13 @@ make_keystone() {
 make_heat() { heat-manage --config-file "$ETC/heat.conf" db_sync; }
 make_gnocchi() { gnocchi-upgrade --config-file "$ETC/gnocchi.conf"; }
 make_aodh() { aodh-dbsync --config-file "$ETC/aodh.conf"; }
+
+# The whole list is pinned: nothing is resolved here.
+make_aodh-pypi() {
+    "$PYTHON" -m venv --clear "$AODH_OF_PYPI"
+    "$AODH_OF_PYPI/bin/pip" install --quiet --no-deps -r "$HERE/aodh-requirements.txt"
+    "$AODH_OF_PYPI/bin/aodh-dbsync" --config-file "$ETC/aodh.conf"
+}
 make_placement() { OS_PLACEMENT_CONFIG_DIR=$ETC placement-manage db sync; }
 make_neutron() { neutron-db-manage --config-file "$ETC/neutron.conf" upgrade heads; }
 make_glance() { glance-manage --config-file "$ETC/glance-api.conf" db_sync; }
@@ -55,6 +62,8 @@ make_nova() {
     "${manage[@]}" cell_v2 create_cell --name cell1 || [ $? = 2 ] # 2: it is there
 }
 
+aodh_schema() { if aodh_is_of_pypi; then echo aodh-pypi; else echo aodh; fi; }
+
 make_rabbitmq() {
     mkdir -p "$DATA/rabbitmq"
     printf '%s' "${SECRET[erlang]}" >"$DATA/rabbitmq/.erlang.cookie"
@@ -64,6 +73,7 @@ make_rabbitmq() {
 make_data() { # make_data SERVICE: what it needs before its first start
     case $1 in
     mariadb | rabbitmq | keystone | placement | glance | neutron) make_once "$1" "make_$1" ;;
-    heat-* | gnocchi-* | aodh-* | nova-*) make_once "${1%%-*}" "make_${1%%-*}" ;;
+    aodh-*) make_once "$(aodh_schema)" "make_$(aodh_schema)" ;;
+    heat-* | gnocchi-* | nova-*) make_once "${1%%-*}" "make_${1%%-*}" ;;
     esac
 }

@@ -1,8 +1,8 @@
-"""A flavor, an image made by glance, and a quota for the plain project that is soon used up; idempotent.
+"""A flavor, an image, a network, and a quota for the plain project that is soon used up; idempotent.
 
 nova.py DIR networks: only asks neutron for its networks.
 nova.py DIR: after it, the user `kamscale` has room for KAMSCALE_NOVA_SERVERS servers (3) of flavor `kamscale.small` with
-image `kamscale`; the next one is refused with 403. Servers without a network need microversion 2.37 (`networks: none`).
+image `kamscale`, and templates may name the network `test`; the next server is refused with 403. Servers without a network need microversion 2.37 (`networks: none`).
 """
 import json
 import os
@@ -61,6 +61,9 @@ def main():
         image = call(session, "POST", url["image"] + "/v2/images", json=body)
         call(session, "PUT", f"{url['image']}/v2/images/{image['id']}/file", data=b"\0" * 1024,
              headers={"Content-Type": "application/octet-stream"})
+    networks = url["network"] + "/v2.0/networks"
+    if not call(session, "GET", networks, params={"name": "test"})["networks"]:
+        call(session, "POST", networks, json={"network": {"name": "test", "shared": True}})
     projects = call(session, "GET", url["identity"] + "/projects", params={"name": "kamscale"})["projects"]
     quota = {"quota_set": {"instances": SERVERS, "force": True}}
     call(session, "PUT", f"{url['compute']}/os-quota-sets/{projects[0]['id']}", json=quota)

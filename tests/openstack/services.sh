@@ -35,6 +35,10 @@ configuration_of() { # configuration_of NAME: its file in $ETC, if it has one
     esac
 }
 
+# Which release of Aodh runs: the configuration that its services read says so.
+aodh_is_of_pypi() { [ "$(<"$ETC/aodh-release")" = pypi ]; }
+AODH_OF_PYPI=$DATA/aodh-pypi
+
 # uwsgi's plain HTTP socket ends the connection after each answer: the header says so to clients that would reuse it.
 uwsgi() { # uwsgi NAME THREADS WORDS...: sets COMMAND
     local name=$1 threads=$2
@@ -70,12 +74,22 @@ command_of() { # command_of NAME: sets COMMAND
         COMMAND=(env OS_KEYSTONE_CONFIG_FILES="$conf" "${COMMAND[@]}")
         ;;
     gnocchi-api) uwsgi gnocchi-api 8 --wsgi gnocchi.rest.wsgi --pyargv "--config-file $conf" ;;
-    aodh-api) uwsgi aodh-api 8 --wsgi-file /usr/bin/aodh-api --pyargv "--config-file $conf" ;;
+    aodh-*)
+        local programs=/usr/bin words=()
+        if aodh_is_of_pypi; then programs=$AODH_OF_PYPI/bin words=(--venv "$AODH_OF_PYPI"); fi
+        if [ "$1" = aodh-api ]; then
+            uwsgi aodh-api 8 "${words[@]}" --wsgi-file "$programs/aodh-api" --pyargv "--config-file $conf"
+        else
+            # The evaluator of Debian's release knows no Prometheus.
+            COMMAND=(env PROMETHEUS_HOST=127.0.0.1 PROMETHEUS_PORT="${PORT[prometheus]}" "$programs/$1" --config-file "$conf")
+        fi
+        ;;
     placement)
         uwsgi placement 8 --wsgi-file /usr/bin/placement-api
         COMMAND=(env OS_PLACEMENT_CONFIG_DIR="$ETC" "${COMMAND[@]}")
         ;;
-    neutron) uwsgi neutron 4 --wsgi-file /usr/bin/neutron-api --pyargv "--config-file $conf" ;;
+    # One thread: it is made of green threads, whose locks do not know a second real one.
+    neutron) uwsgi neutron 1 --wsgi-file /usr/bin/neutron-api --pyargv "--config-file $conf" ;;
     glance) COMMAND=(glance-api --config-file "$conf") ;;
     heat-engine)
         COMMAND=(env KAMSCALE_OPENSTACK_DIR="$DIR" heat-engine --config-file "$conf")

@@ -86,12 +86,12 @@ all_ready() {
 
 make_schemas() { # in parallel; each only once
     local what failed=0 jobs=()
-    for what in keystone heat gnocchi aodh placement glance neutron nova; do
+    for what in keystone heat gnocchi "$(aodh_schema)" placement glance neutron nova; do
         made "$what" && continue
         case $what in
         keystone | placement | glance | neutron) wanted "$what" || continue ;;
         gnocchi | heat | nova) wanted "$what-api" || continue ;;
-        aodh) wanted aodh-evaluator || wanted aodh-api || continue ;;
+        aodh | aodh-pypi) wanted aodh-evaluator || wanted aodh-api || continue ;;
         esac
         make_once "$what" "make_$what" &
         jobs+=($!)

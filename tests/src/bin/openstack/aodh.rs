@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cloud::text;
-use crate::heat::StackSpec;
+use crate::heat::{StackSpec, with};
 use crate::policy::SCALE_OUT_LOAD;
 use crate::stage::Scene;
 
@@ -15,28 +15,49 @@ fn unix_s(moment: &str) -> Option<f64> {
 }
 
 impl Scene<'_> {
-    /// Alarms over a pool whose group was made before: more above the load at which the agent would act,
-    /// fewer well below half of it. Returns the id of the one for more.
+    /// Alarms on Gnocchi's measures of a pool whose group was made before: more above the load at which
+    /// the agent would act, fewer well below half of it. Returns the id of the one for more.
     #[track_caller]
     pub(crate) fn alarms(&self, pool: &str, granularity_s: u32) -> String {
-        let (heat, group, name) = (self.heat(), self.stack(pool), self.stack("alarms"));
-        heat.create(&StackSpec {
-            name: name.clone(),
-            template: "alarms-gnocchi.yaml",
-            environment: None,
-            parameters: json!({
-                "pool": pool,
+        self.alarms_of(
+            "alarms-gnocchi.yaml",
+            pool,
+            &json!({
                 "instance": self.instance(),
-                "nodes": 1,
-                "scale_out_url": heat.output(&group, "scale_out_url"),
-                "scale_in_url": heat.output(&group, "scale_in_url"),
-                "scale_out_load": SCALE_OUT_LOAD,
                 "scale_out_periods": 1,
-                "scale_in_load": 0.25,
                 "scale_in_periods": 3,
                 "granularity_s": granularity_s,
             }),
+        )
+    }
+
+    /// The same on what Prometheus scrapes each second.
+    #[track_caller]
+    pub(crate) fn prometheus_alarms(&self, pool: &str) -> String {
+        self.alarms_of(
+            "alarms-prometheus.yaml",
+            pool,
+            &json!({
+                "scale_out_for_s": 1,
+                "scale_in_for_s": 3,
+                "step_s": 1,
+            }),
+        )
+    }
+
+    #[track_caller]
+    fn alarms_of(&self, template: &'static str, pool: &str, more: &Value) -> String {
+        let (heat, group, name) = (self.heat(), self.stack(pool), self.stack("alarms"));
+        let parameters = json!({
+            "pool": pool,
+            "nodes": 1,
+            "scale_out_url": heat.output(&group, "scale_out_url"),
+            "scale_in_url": heat.output(&group, "scale_in_url"),
+            "scale_out_load": SCALE_OUT_LOAD,
+            "scale_in_load": 0.25,
         });
+        let parameters = with(parameters, more);
+        heat.create(&StackSpec::new(name.clone(), template, parameters));
         text(&heat.output(&name, "scale_out_alarm"))
     }
 

@@ -21,6 +21,7 @@ pub(crate) struct Cloud {
 struct Session {
     token: String,
     user_id: String,
+    project_id: String,
     endpoints: BTreeMap<String, String>,
 }
 
@@ -80,6 +81,7 @@ impl Cloud {
         Ok(Session {
             token,
             user_id: text(&body["token"]["user"]["id"]),
+            project_id: text(&body["token"]["project"]["id"]),
             endpoints,
         })
     }
@@ -105,6 +107,11 @@ impl Cloud {
     /// The id of its user.
     pub(crate) fn user_id(&self) -> Result<String, String> {
         Ok(self.session(false)?.user_id)
+    }
+
+    /// The id of its project.
+    pub(crate) fn project_id(&self) -> Result<String, String> {
+        Ok(self.session(false)?.project_id)
     }
 
     /// A request to the service of a type; `path` may be a whole URL, as in links.

@@ -11,8 +11,10 @@ use crate::cloud::{Cloud, text};
 /// Nothing of Heat's takes so long here.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 const HEAT: &str = "orchestration";
-/// A held deletion stays held for at most so long; longer than any scenario.
-const TIMEOUT_MINUTES: u32 = 30;
+/// A held deletion stays held for at most so long; longer than any scenario that does not wait for it.
+pub(crate) const TIMEOUT_MINUTES: u32 = 30;
+/// What stands for a server, unless a scenario says otherwise.
+pub(crate) const SIP_MEMBER: &str = "Kamscale::Test::SipMember";
 const PAUSED: &str = "Hook pre-delete";
 
 /// A stack to be made.
@@ -24,6 +26,24 @@ pub(crate) struct StackSpec {
     /// A file of heat/ with an environment, if the pool needs one.
     pub(crate) environment: Option<&'static str>,
     pub(crate) parameters: Value,
+    /// A held deletion fails after so long.
+    pub(crate) timeout_minutes: u32,
+    /// The plug-in's type that stands for a server.
+    pub(crate) server: &'static str,
+}
+
+impl StackSpec {
+    /// Of a template, with nothing unusual.
+    pub(crate) fn new(name: String, template: &'static str, parameters: Value) -> Self {
+        Self {
+            name,
+            template,
+            environment: None,
+            parameters,
+            timeout_minutes: TIMEOUT_MINUTES,
+            server: SIP_MEMBER,
+        }
+    }
 }
 
 /// The text of a file of heat/.
@@ -35,7 +55,7 @@ fn shipped(file: &str) -> String {
 /// Servers are the plug-in's SIP endpoints; networks and spreading over hosts mean nothing on loopback.
 pub(crate) fn test_registry() -> Value {
     json!({
-        "OS::Nova::Server": "Kamscale::Test::SipMember",
+        "OS::Nova::Server": SIP_MEMBER,
         "OS::Neutron::Port": "OS::Heat::None",
         "OS::Nova::ServerGroup": "OS::Heat::None",
     })
@@ -70,6 +90,7 @@ impl Heat<'_> {
     /// Asks for a stack.
     pub(crate) fn begin(&self, spec: &StackSpec) -> Result<(), String> {
         let mut registry = test_registry();
+        registry["OS::Nova::Server"] = spec.server.into();
         if spec.environment.is_some() {
             // The shipped file, not a copy of what stands in it: its form is simple enough to read here.
             registry["resources"] = hooks_of(&shipped("pool-autoscaling-group.env.yaml"));
@@ -80,7 +101,7 @@ impl Heat<'_> {
             "files": {"member.yaml": shipped("member.yaml"), "unit-machine.yaml": shipped("unit-machine.yaml")},
             "environment": {"resource_registry": registry},
             "parameters": spec.parameters,
-            "timeout_mins": TIMEOUT_MINUTES,
+            "timeout_mins": spec.timeout_minutes,
         });
         self.0.send(HEAT, "POST", "/stacks", &body).map(|_| ())
     }
@@ -133,19 +154,34 @@ impl Heat<'_> {
     pub(crate) fn servers(&self, prefix: &str) -> Result<Vec<String>, String> {
         let mut servers = Vec::new();
         for name in self.stacks(prefix)? {
-            let Some(stack) = self.stack(&name)? else {
-                continue;
-            };
-            let path = format!("{}/resources?nested_depth=5", path_of(&stack));
-            let resources = self.0.get(HEAT, &path)?;
-            let each = resources["resources"].as_array().into_iter().flatten();
-            let wanted = each.filter(|r| {
+            let wanted = self.resources(&name)?.into_iter().filter(|r| {
                 r["resource_name"] == "server" && r["resource_status"] != "DELETE_COMPLETE"
             });
             let ids = wanted.map(|r| text(&r["physical_resource_id"]));
             servers.extend(ids.filter(|id| !id.is_empty()));
         }
         Ok(servers)
+    }
+
+    /// Names of the members of a stack's group that are in a status.
+    pub(crate) fn members_in(&self, name: &str, status: &str) -> Result<Vec<String>, String> {
+        let resources = self.resources(name)?.into_iter();
+        let members = resources
+            .filter(|r| r["resource_type"] == "member.yaml" && r["resource_status"] == status);
+        Ok(members.map(|r| text(&r["resource_name"])).collect())
+    }
+
+    /// All resources of a stack, also those nested in it; none if there is no such stack.
+    fn resources(&self, name: &str) -> Result<Vec<Value>, String> {
+        let Some(stack) = self.stack(name)? else {
+            return Ok(Vec::new());
+        };
+        let path = format!("{}/resources?nested_depth=5", path_of(&stack));
+        let resources = self.0.get(HEAT, &path)?;
+        Ok(resources["resources"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default())
     }
 
     /// Deletes every stack whose name begins so, and clears the hooks that it pauses on.

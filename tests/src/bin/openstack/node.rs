@@ -114,6 +114,19 @@ impl<'a> Node<'a> {
         })
     }
 
+    /// Awaits a decision for a cause, in these words.
+    #[track_caller]
+    pub(crate) fn await_decision(&self, pool: &str, cause: &str, words: &str) -> Value {
+        wait_for(&format!("{pool}: {words}"), PATIENCE, || {
+            std::thread::sleep(Duration::from_millis(50));
+            let decisions = self.events("decision", pool);
+            decisions.into_iter().find(|e| {
+                let reason = e["reason"].as_str().unwrap_or_default();
+                e["cause"] == cause && reason.contains(words)
+            })
+        })
+    }
+
     /// Whether the active members of each pool have the same number of this node's calls, give or take one.
     pub(crate) fn is_even(&mut self) -> bool {
         let sample = self.watch.sample(0.0);

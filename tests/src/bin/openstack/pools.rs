@@ -18,7 +18,7 @@ impl Scene<'_> {
                 policy::pool(name, more, &heat)
             }
             Actuator::AutoscalingGroup => {
-                self.autoscaling_group(name, 1);
+                self.heat().create(&self.autoscaling_group_spec(name, 1));
                 let heat = policy::heat(actuator, &stack, "");
                 policy::pool(name, more, &heat)
             }
@@ -43,29 +43,29 @@ impl Scene<'_> {
         )
     }
 
+    /// Of a resource group of the shipped template.
+    pub(crate) fn resource_group_spec(&self, pool: &str, count: u32) -> StackSpec {
+        let size = json!({"pool": pool, "count": count});
+        let parameters = with(test_machine(), &size);
+        StackSpec::new(self.stack(pool), "pool-resource-group.yaml", parameters)
+    }
+
     /// A resource group of the shipped template.
     #[track_caller]
     pub(crate) fn resource_group(&self, pool: &str, count: u32) {
-        self.heat().create(&StackSpec {
-            name: self.stack(pool),
-            template: "pool-resource-group.yaml",
-            environment: None,
-            parameters: with(test_machine(), &json!({"pool": pool, "count": count})),
-        });
+        self.heat().create(&self.resource_group_spec(pool, count));
     }
 
-    /// An auto-scaling group of the shipped template, with the hook that holds deletions. An alarm that
-    /// still stands when the member has come must not bring another one.
-    #[track_caller]
-    pub(crate) fn autoscaling_group(&self, pool: &str, count: u32) {
+    /// Of an auto-scaling group of the shipped template, with the hook that holds deletions. An alarm
+    /// that still stands when the member has come must not bring another one.
+    pub(crate) fn autoscaling_group_spec(&self, pool: &str, count: u32) -> StackSpec {
         let size = json!({"pool": pool, "min": 1, "max": 4, "desired": count, "cooldown_s": 0,
             "scale_out_cooldown_s": 30, "scale_in_cooldown_s": 0});
-        self.heat().create(&StackSpec {
-            name: self.stack(pool),
-            template: "pool-autoscaling-group.yaml",
+        let parameters = with(test_machine(), &size);
+        StackSpec {
             environment: Some("pool-autoscaling-group.env.yaml"),
-            parameters: with(test_machine(), &size),
-        });
+            ..StackSpec::new(self.stack(pool), "pool-autoscaling-group.yaml", parameters)
+        }
     }
 }
 

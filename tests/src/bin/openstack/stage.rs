@@ -20,6 +20,22 @@ const MEMBER_HOSTS: [u8; 2] = [101, 180];
 /// What the scenarios need beside the usual services.
 const ALSO: [&str; 2] = ["etcd", "prometheus"];
 
+/// Port of an agent's metrics, below those that the system gives out.
+const METRICS_PORT: u16 = 9130;
+
+/// Servers that Nova allows the plain user (`KAMSCALE_NOVA_SERVERS`).
+pub(crate) const NOVA_QUOTA: u32 = 3;
+/// What `up.sh --nova` starts.
+const NOVA: [&str; 7] = [
+    "nova-api",
+    "nova-compute",
+    "nova-scheduler",
+    "nova-conductor",
+    "neutron",
+    "glance",
+    "placement",
+];
+
 /// What the names of all stacks here begin with.
 const STACKS: &str = "show-";
 
@@ -107,6 +123,20 @@ impl Stage {
         OpenStack::up(&options).map(|_| ())
     }
 
+    /// Starts Nova, which runs until the answer is dropped: meanwhile templates may name only what it knows.
+    #[track_caller]
+    pub(crate) fn nova(&self) -> Nova<'_> {
+        let options = OpenStackOptions {
+            nova: true,
+            with: ALSO.map(str::to_owned).to_vec(),
+            ..OpenStackOptions::default()
+        };
+        let nova = Nova(self);
+        OpenStack::up(&options).unwrap_or_else(|e| panic!("{e}"));
+        nova.allow(NOVA_QUOTA);
+        nova
+    }
+
     /// Starts a service again.
     #[track_caller]
     pub(crate) fn start(&self, service: &str) {
@@ -131,6 +161,34 @@ impl Stage {
         let found = lines.find(|(is, _)| *is == name);
         let found = found.unwrap_or_else(|| panic!("{}: no {name}", path.display()));
         found.1.trim_matches('\'').to_owned()
+    }
+}
+
+/// Nova, while it runs.
+#[derive(Debug)]
+pub(crate) struct Nova<'a>(&'a Stage);
+
+impl Nova<'_> {
+    /// So many servers may the plain user have.
+    #[track_caller]
+    pub(crate) fn allow(&self, servers: u32) {
+        let project = self.0.cloud.project_id();
+        let done = project.and_then(|project| {
+            let path = format!("/os-quota-sets/{project}");
+            let quota = json!({"quota_set": {"instances": servers, "force": true}});
+            self.0.admin.send("compute", "PUT", &path, &quota)
+        });
+        done.unwrap_or_else(|e| panic!("setting Nova's quota: {e}"));
+    }
+}
+
+impl Drop for Nova<'_> {
+    fn drop(&mut self) {
+        for service in NOVA {
+            if let Err(why) = self.0.services.stop(service) {
+                eprintln!("stopping {service}: {why}");
+            }
+        }
     }
 }
 
@@ -219,6 +277,14 @@ impl<'a> Scene<'a> {
             .interval_s(0.5)
     }
 
+    /// Has Prometheus scrape these addresses, with these labels.
+    pub(crate) fn scrape(&self, addresses: &[String], labels: &Value) {
+        let file = format!("data/prometheus/targets/{}.json", self.prefix);
+        let targets = json!([{"targets": addresses, "labels": labels}]).to_string();
+        let path = self.stage.services.dir().join(file);
+        std::fs::write(&path, targets).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    }
+
     /// Best effort, after a failure: what it made shall not stand in the way of the others.
     fn sweep(&self) {
         let heat = self.heat();
@@ -232,6 +298,11 @@ impl<'a> Scene<'a> {
             std::thread::sleep(Duration::from_millis(500));
         }
     }
+}
+
+/// Where an agent in this run may show its metrics.
+pub(crate) fn metrics_address(run: &RunDir) -> String {
+    format!("{}:{METRICS_PORT}", run.next_address())
 }
 
 impl Drop for Scene<'_> {

@@ -4,36 +4,51 @@ use kamscale_tests::SipClient;
 
 use super::turn::{now_s, rise};
 use crate::bed::Bed;
+use crate::heat::StackSpec;
 use crate::node::{PATIENCE, address_of};
 use crate::policy::{self, Actuator};
 use crate::stage::Scene;
+use crate::tally::Loop;
 
 pub(crate) const POOL: &str = "conference";
 pub(crate) const USER: &str = "conf-1";
 
-/// A pool that Aodh scales, and the id of the alarm for more of it.
+/// A pool that Aodh scales by Gnocchi's measures, and the id of the alarm for more of it.
 #[track_caller]
 pub(crate) fn bed<'a>(scene: &'a Scene<'a>, granularity_s: u32) -> (Bed<'a>, String) {
-    let pool = scene.pool(
-        POOL,
-        Actuator::AutoscalingGroup,
-        "max = 4\ndecide = \"aodh\"",
-    );
-    let bed = Bed::alone(scene, &(policy::cloud() + "[gnocchi]\n\n" + &pool));
+    let group = scene.autoscaling_group_spec(POOL, 1);
+    let bed = Bed::alone(scene, &toml(scene, &group, "[gnocchi]\n\n"));
     let alarm = scene.alarms(POOL, granularity_s);
     (bed, alarm)
 }
 
-/// Measures to Gnocchi, alarm, policy, new member; and back: Heat takes the oldest, whatever it carries,
-/// and the agent holds that deletion until the member is empty. More members can come meanwhile.
+/// What the agent is told of a pool that Aodh scales, whose group is made here.
+#[track_caller]
+pub(crate) fn toml(scene: &Scene<'_>, group: &StackSpec, measures: &str) -> String {
+    scene.heat().create(group);
+    let heat = policy::heat(Actuator::AutoscalingGroup, &group.name, "");
+    let pool = policy::pool(POOL, "max = 4\ndecide = \"aodh\"", &heat);
+    policy::cloud() + measures + &pool
+}
+
+/// Measures to Gnocchi, alarm, policy, new member; and back.
 pub(crate) fn there_and_back(scene: &Scene<'_>) {
     let (mut bed, alarm) = bed(scene, 1);
+    let turn = turn(&mut bed, &alarm);
+    scene.stage.tally.aodh(turn);
+    bed.close();
+}
+
+/// Alarm, policy, new member; and back: Heat takes the oldest, whatever it carries, and the agent holds
+/// that deletion until the member is empty. More members can come meanwhile.
+#[track_caller]
+pub(crate) fn turn(bed: &mut Bed<'_>, alarm: &str) -> Loop {
+    let scene = bed.scene;
     let client = SipClient::new(&scene.run);
     let began_s = now_s();
-    let turn = rise(&mut bed, (POOL, USER), PATIENCE, |_| {
-        scene.alarmed_s(&alarm, began_s)
+    let turn = rise(bed, (POOL, USER), PATIENCE, |_| {
+        scene.alarmed_s(alarm, began_s)
     });
-    scene.stage.tally.aodh(turn);
     bed.await_even(&[POOL], 2);
     let mut pins = bed.pins(&client, 0, USER, 2);
     bed.hush();
@@ -53,7 +68,7 @@ pub(crate) fn there_and_back(scene: &Scene<'_>) {
     let left = bed.node().await_active(POOL, 1);
     assert!(!left.contains_key(&held), "{held} was to go");
     bed.await_even(&[POOL], 1);
-    bed.close();
+    turn
 }
 
 /// The agent is killed while it holds a deletion: its successor takes the hold off, and not before the

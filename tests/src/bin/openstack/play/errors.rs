@@ -146,34 +146,3 @@ pub(crate) fn conflict(scene: &Scene<'_>) {
     bed.await_even(&[POOL], 1);
     bed.close();
 }
-
-/// No stack more is allowed: the agent says so, keeps what there is, and goes on when there is room.
-pub(crate) fn quota(scene: &Scene<'_>) {
-    let pool = scene.pool(POOL, Actuator::StackPerMember, "create_retry_s = 2");
-    let mut bed = Bed::alone(scene, &(policy::cloud() + &pool));
-    bed.node().await_active(POOL, 1);
-    let limit = |stacks: &str| {
-        let started = scene.stage.again(&[("KAMSCALE_MAX_STACKS", stacks)]);
-        started.unwrap_or_else(|e| panic!("{e}"));
-    };
-    limit("1");
-    bed.crowd(0, USER, STEP_CALLS);
-    let failed = bed.node().await_event("member_failed", POOL, 0);
-    let why = failed["reason"].as_str().unwrap_or_default().to_lowercase();
-    assert!(
-        why.contains("limit") || why.contains("quota") || why.contains("maximum"),
-        "{why}"
-    );
-    assert_eq!(
-        bed.node().await_active(POOL, 1).len(),
-        1,
-        "what there is stays"
-    );
-    limit("512");
-    bed.node().await_active(POOL, 2);
-    bed.await_even(&[POOL], 2);
-    bed.hush();
-    bed.node().await_active(POOL, 1);
-    bed.await_even(&[POOL], 1);
-    bed.close();
-}

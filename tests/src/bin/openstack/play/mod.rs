@@ -3,9 +3,11 @@
 mod agent_decides;
 mod aodh_decides;
 mod aodh_faults;
+mod aodh_prometheus;
 mod errors;
 mod faults;
 mod load;
+mod quota;
 mod turn;
 mod two_nodes;
 
@@ -43,6 +45,16 @@ const fn beside_others(name: &'static str, play: fn(&Scene<'_>)) -> Scenario {
         name,
         beside: Beside::Others,
         form: Form::Always,
+        play,
+    }
+}
+
+/// One that takes minutes of waiting.
+const fn long(name: &'static str, play: fn(&Scene<'_>)) -> Scenario {
+    Scenario {
+        name,
+        beside: Beside::Others,
+        form: Form::Full,
         play,
     }
 }
@@ -113,6 +125,10 @@ pub(crate) const ALL: &[Scenario] = &[
         "the agent is killed in a hold",
         aodh_decides::agent_killed_in_hold,
     ),
+    long(
+        "a deletion is held until Heat gives it up",
+        aodh_faults::hold_times_out,
+    ),
     alone(
         "Heat and Keystone are away in the middle",
         Form::Always,
@@ -130,7 +146,13 @@ pub(crate) const ALL: &[Scenario] = &[
         faults::all_services,
     ),
     alone("Heat hangs in the middle", Form::Full, faults::heat_hangs),
-    alone("a limit is reached", Form::Full, errors::quota),
+    alone("a limit of Heat's is reached", Form::Full, quota::of_heat),
+    alone("Nova's quota is reached", Form::Full, quota::of_nova),
+    alone(
+        "Aodh scales by Prometheus",
+        Form::Full,
+        aodh_prometheus::there_and_back,
+    ),
     alone("requests per second", Form::Always, load::requests),
     alone("Aodh as it is installed", Form::Full, load::stock_aodh),
     // Last: it leaves much in Gnocchi.

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::bed::Bed;
 use crate::node::{Node, PATIENCE};
 use crate::policy::{self, Actuator, STEP_CALLS};
-use crate::stage::Scene;
+use crate::stage::{Scene, metrics_address};
 
 const POOL: &str = "conference";
 const USER: &str = "conf-1";
@@ -18,8 +18,6 @@ const NAMES: [&str; 2] = ["lb1", "lb2"];
 const MAX_AGE_S: u32 = 8;
 /// Longer than a removal takes that nothing holds back: emptiness, reports, the silence of a node.
 const OUTLAST: Duration = Duration::from_secs(14);
-/// Ports of the agents' metrics, below those that the system gives out.
-const METRICS_PORT: u16 = 9130;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Source {
@@ -52,16 +50,12 @@ pub(crate) fn over_prometheus(scene: &Scene<'_>) {
 fn bed<'a>(scene: &'a Scene<'a>, source: Source) -> Bed<'a> {
     let pool = scene.pool(POOL, Actuator::ResourceGroup, "");
     let etcd = scene.stage.endpoint("KAMSCALE_ETCD_PORT");
-    let listens =
-        [&scene.run, &scene.other].map(|run| format!("{}:{METRICS_PORT}", run.next_address()));
+    let listens = [&scene.run, &scene.other].map(metrics_address);
     let (word, section) = match source {
         Source::Gnocchi => ("gnocchi", "[gnocchi]\n".to_owned()),
         Source::Prometheus => {
             let port = scene.stage.endpoint("KAMSCALE_PROMETHEUS_PORT");
-            let file = format!("data/prometheus/targets/{}.json", scene.prefix);
-            let targets = json!([{"targets": listens}]).to_string();
-            let path = scene.stage.services.dir().join(file);
-            std::fs::write(&path, targets).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            scene.scrape(&listens, &json!({}));
             (
                 "prometheus",
                 format!("[prometheus]\nurl = \"http://127.0.0.1:{port}\"\n"),
