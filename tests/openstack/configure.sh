@@ -49,12 +49,14 @@ region_name = RegionOne"
 }
 
 set_aodh() { # set_aodh RELEASE: each has a database of its own
+    local version
     VALUE[AODH]=$1
     case $1 in
     debian) VALUE[AODH_DATABASE]=$(database_url aodh) VALUE[AODH_PASTE]=/usr/share/aodh-common/api-paste.ini ;;
     pypi)
         VALUE[AODH_DATABASE]=$(database_url aodh_pypi)
-        VALUE[AODH_PASTE]=$AODH_OF_PYPI/lib/python$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')/site-packages/aodh/api/api-paste.ini
+        version=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        VALUE[AODH_PASTE]=$AODH_OF_PYPI/lib/python$version/site-packages/aodh/api/api-paste.ini
         ;;
     *) die "KAMSCALE_AODH is debian or pypi, not $1" ;;
     esac

@@ -2,7 +2,8 @@
 
 nova.py DIR networks: only asks neutron for its networks.
 nova.py DIR: after it, the user `kamscale` has room for KAMSCALE_NOVA_SERVERS servers (3) of flavor `kamscale.small` with
-image `kamscale`, and templates may name the network `test`; the next server is refused with 403. Servers without a network need microversion 2.37 (`networks: none`).
+image `kamscale`, and templates may name the network `test`; the next server is refused with 403. Servers without a
+network need microversion 2.37 (`networks: none`).
 """
 import json
 import os

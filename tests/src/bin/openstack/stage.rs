@@ -184,6 +184,10 @@ impl Nova<'_> {
 
 impl Drop for Nova<'_> {
     fn drop(&mut self) {
+        // After a failure its servers are still to be deleted.
+        if std::thread::panicking() {
+            return;
+        }
         for service in NOVA {
             if let Err(why) = self.0.services.stop(service) {
                 eprintln!("stopping {service}: {why}");

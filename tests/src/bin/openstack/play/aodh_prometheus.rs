@@ -1,5 +1,6 @@
 //! Aodh decides by what Prometheus scrapes of the agents: no Gnocchi, and a newer Aodh than Debian has.
 
+use kamscale_tests::report::{Figure, rounded};
 use serde_json::json;
 
 use super::aodh_decides::{POOL, toml, turn};
@@ -24,7 +25,16 @@ pub(crate) fn there_and_back(scene: &Scene<'_>) {
     let project = project.unwrap_or_else(|e| panic!("{e}"));
     scene.scrape(&[address], &json!({"project": project}));
     let alarm = scene.prometheus_alarms(POOL);
-    turn(&mut bed, &alarm);
+    let turn = turn(&mut bed, &alarm);
+    for (part, seconds) in [
+        ("decide_s", turn.decide_s),
+        ("first_call_s", turn.first_call_s),
+    ] {
+        let name = format!("loop.aodh_prometheus.{part}");
+        let figure = Figure::new(&name, rounded(seconds), "s");
+        let how = "one turn; scraped and evaluated every second";
+        scene.stage.tally.figure(figure.how(how));
+    }
     bed.close();
     again(&[]);
 }

@@ -72,6 +72,25 @@ pub(crate) fn missing_stack(scene: &Scene<'_>) {
     bed.close();
 }
 
+/// The template of the members' stacks is not there yet: the agent names the file; put there, it is found.
+pub(crate) fn missing_template(scene: &Scene<'_>) {
+    let folder = kamscale_tests::repository().join("heat");
+    let later = scene.run.file("heat");
+    let more = scene.per_member(&json!({POOL: 1}));
+    let more = more.replace(&folder.display().to_string(), &later.display().to_string());
+    let heat = policy::heat(Actuator::StackPerMember, &scene.stack(POOL), &more);
+    let mut bed = Bed::alone(scene, &(policy::cloud() + &policy::pool(POOL, "", &heat)));
+    let failed = bed.node().await_event("member_failed", POOL, 0);
+    let why = failed["reason"].as_str().unwrap_or_default();
+    assert!(why.contains("heat/stack-per-member.yaml"), "{why}");
+    assert_eq!(scene.booked("create"), 0);
+    let linked = std::os::unix::fs::symlink(&folder, &later);
+    linked.unwrap_or_else(|e| panic!("{}: {e}", later.display()));
+    bed.node().await_active(POOL, 1);
+    bed.await_even(&[POOL], 1);
+    bed.close();
+}
+
 /// The group's stack is deleted by somebody: its members are gone, the agent says so, and goes on when
 /// there is a stack again.
 pub(crate) fn stack_deleted(scene: &Scene<'_>) {

@@ -114,6 +114,7 @@ pub(crate) const ALL: &[Scenario] = &[
     ),
     beside_others("wrong credentials", errors::wrong_credentials),
     beside_others("the stack is missing", errors::missing_stack),
+    beside_others("the template is missing", errors::missing_template),
     beside_others("the stack is deleted by somebody", errors::stack_deleted),
     beside_others("a member is deleted by somebody", errors::member_deleted),
     beside_others("somebody else updates the stack", errors::conflict),
