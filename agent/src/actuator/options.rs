@@ -128,6 +128,9 @@ fn status_code(answer: &[u8], call_id: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
     use super::*;
 
     #[test]
@@ -139,14 +142,17 @@ mod tests {
         assert_eq!(status_code(b"\xff\xfe", "abc"), None);
     }
 
-    #[tokio::test]
-    async fn a_2xx_is_ready_and_an_error_or_silence_is_not() {
+    /// A member that answers its first requests so, and is well after them; how many it was asked.
+    async fn member(first: &'static [&'static str]) -> (SocketAddr, Arc<AtomicUsize>) {
         let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let target = server.local_addr().unwrap();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
         tokio::spawn(async move {
             let mut buffer = [0; 2048];
-            for code in ["503 No", "200 OK"] {
+            loop {
                 let (length, from) = server.recv_from(&mut buffer).await.unwrap();
+                let code = first.get(count.fetch_add(1, Relaxed)).unwrap_or(&"200 OK");
                 let request = String::from_utf8_lossy(&buffer[..length]).into_owned();
                 let call_id = request
                     .lines()
@@ -156,9 +162,32 @@ mod tests {
                 server.send_to(answer.as_bytes(), from).await.unwrap();
             }
         });
+        (target, asked)
+    }
+
+    #[tokio::test]
+    async fn a_2xx_is_ready_and_an_error_or_silence_is_not() {
+        let (target, _) = member(&["503 No"]).await;
         let patience = Duration::from_secs(5);
         assert!(!answers(target, 1, patience).await);
         assert!(answers(target, 2, patience).await);
+        let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let target = silent.local_addr().unwrap();
         assert!(!answers(target, 3, Duration::from_millis(20)).await);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_begins_the_row_of_answers_anew() {
+        let (target, asked) = member(&["200 OK", "200 OK", "503 No"]).await;
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let pause = Duration::from_millis(200);
+        let outcome = in_a_row(target, 3, pause, deadline, || true).await;
+        assert!(matches!(outcome, Answers::Enough));
+        // More, if one was late.
+        assert!(asked.load(Relaxed) >= 6);
+        let ended = in_a_row(target, 3, pause, deadline, || false).await;
+        assert!(matches!(ended, Answers::Ended));
+        let late = in_a_row(target, 3, pause, Instant::now(), || true).await;
+        assert!(matches!(late, Answers::TooLate));
     }
 }
