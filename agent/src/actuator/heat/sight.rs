@@ -132,7 +132,7 @@ impl Group {
     ) -> Result<(), ActuatorError> {
         let asked = work.addresses.get(&row.identity);
         if let Some((at, address)) = asked {
-            row.address = *address;
+            (row.address, row.is_nowhere) = (*address, address.is_none());
             if address.is_some() || at.elapsed() < ASK_AGAIN {
                 return Ok(());
             }
@@ -159,6 +159,7 @@ impl Group {
             Err(error) if error.is_not_found() => None,
             Err(error) => return Err(self.trouble().look(error)),
         };
+        row.is_nowhere = row.address.is_none();
         let answer = (Instant::now(), row.address);
         work.addresses.insert(row.identity.clone(), answer);
         Ok(())

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use crate::heat::{Phase, Resource, StackPath, Status};
+use crate::heat::{Action, Phase, Resource, StackPath, Status};
 
 /// One member of a group.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,8 +24,12 @@ pub(super) struct Row {
     pub(super) created: String,
     /// Whether anything in it is not being deleted.
     pub(super) has_life: bool,
+    /// Whether something in it could not be made.
+    pub(super) lacks_part: bool,
     /// Where it is reached, once that was asked.
     pub(super) address: Option<IpAddr>,
+    /// Whether it was asked and has none.
+    pub(super) is_nowhere: bool,
     /// The resources in it whose deletion a hook holds.
     pub(super) held: Vec<String>,
     /// It is going, but nobody can tell yet whether a hook will hold it.
@@ -33,10 +37,17 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// Whether it is not made, by the last that was tried. After a creation that was broken off Heat tries
+    /// again by an update (measured); a member that has an address was made, whatever an update did to it.
+    fn is_unmade(&self) -> bool {
+        let updated = self.status.action == Action::Update && self.status.is_failed();
+        self.status.is_stillborn() || updated && self.lacks_part && self.is_nowhere
+    }
+
     /// Whether Heat broke its creation off because the stack was changed again (measured): the next
     /// change goes on with it.
     fn is_interrupted(&self) -> bool {
-        self.status.is_stillborn() && self.reason.contains("cancelled")
+        self.is_unmade() && self.reason.contains("cancelled")
     }
 
     /// Whether it is not made yet, and may still be.
@@ -46,7 +57,7 @@ impl Row {
 
     /// Whether it could not be made.
     pub(super) fn is_stillborn(&self) -> bool {
-        self.status.is_stillborn() && !self.is_interrupted()
+        self.is_unmade() && !self.is_interrupted()
     }
 
     /// Whether what was done last failed, or it was marked.
@@ -139,6 +150,7 @@ fn row(resource: &Resource, resources: &[Resource]) -> Row {
         let stack = part.stack();
         nested.is_some() && stack == nested
     });
+    let lacks_part = parts.clone().any(|part| part.status.is_stillborn());
     let mut parts = parts.peekable();
     // A member without parts stands for itself.
     let has_life = match parts.peek() {
@@ -156,7 +168,9 @@ fn row(resource: &Resource, resources: &[Resource]) -> Row {
         reason: resource.reason.clone(),
         created: resource.created.clone(),
         has_life,
+        lacks_part,
         address: None,
+        is_nowhere: false,
         held: Vec::new(),
         undecided: false,
     }
@@ -190,4 +204,43 @@ pub(super) fn address_of_server(attributes: &Value) -> Option<IpAddr> {
     let networks = attributes.get("addresses")?.as_object()?;
     let mut ports = networks.values().filter_map(Value::as_array).flatten();
     ports.find_map(|port| address(port.get("addr")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn resource(name: &str, status: &str, stack: &str, nested: &str) -> Resource {
+        let link = |rel: &str, of: &str| json!({"rel": rel, "href": format!("/stacks/{of}/{of}")});
+        let links = [link("stack", stack), link("nested", nested)];
+        let links = &links[..if nested.is_empty() { 1 } else { 2 }];
+        let kind = "OS::Heat::ResourceGroup";
+        let value = json!({"resource_name": name, "resource_type": kind,
+            "resource_status": status, "links": links});
+        serde_json::from_value(value).unwrap()
+    }
+
+    /// As it came: while 3 was refused 4 was asked for and broken off; tried again, it was refused, too.
+    #[test]
+    fn a_member_that_an_update_could_not_make_is_stillborn_once_it_is_known_to_be_nowhere() {
+        let resources = [
+            resource("group", "UPDATE_FAILED", "top", "group"),
+            resource("4", "UPDATE_FAILED", "group", "four"),
+            resource("server", "CREATE_FAILED", "four", ""),
+        ];
+        let top = StackPath::new("top", "top");
+        let kind = "OS::Heat::ResourceGroup";
+        let view = View::of(&resources, &top, "group", kind, "alarm").unwrap();
+        let mut row = view.row("4").unwrap().clone();
+        row.reason = "Forbidden: resources.server: Quota exceeded for instances".into();
+        assert!(!row.is_stillborn(), "its address was not asked for yet");
+        row.is_nowhere = true;
+        assert!(row.is_stillborn() && row.is_failed() && !row.is_coming());
+        row.reason = "resources[4]: Stack UPDATE cancelled".into();
+        assert!(row.is_coming() && !row.is_stillborn() && !row.is_failed());
+        row.lacks_part = false;
+        assert!(!row.is_stillborn(), "all of it is there");
+    }
 }

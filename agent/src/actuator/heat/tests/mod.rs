@@ -25,7 +25,9 @@ pub(super) fn row(name: &str, status: &str) -> Row {
         reason: String::new(),
         created: String::new(),
         has_life: true,
+        lacks_part: false,
         address: None,
+        is_nowhere: false,
         held: Vec::new(),
         undecided: false,
     }

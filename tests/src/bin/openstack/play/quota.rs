@@ -12,8 +12,8 @@ const POOL: &str = "conference";
 const USER: &str = "conf-1";
 /// More of them want one member more, as the scenarios' policy has it: capacity times `scale_out_load`.
 const CALLS_PER_MEMBER: u32 = 6;
-/// The pause after a refused creation, and by how much it varies.
-const RETRY_S: f64 = 15.0;
+/// The pause after a refused creation, of which the longest is 15 times as long; and by how much it varies.
+const RETRY_S: f64 = 6.0;
 const JITTER: f64 = 0.2;
 
 /// No stack more is allowed: the agent says so, keeps what there is, and goes on when there is room.
