@@ -32,8 +32,7 @@ pub(crate) fn policy(more: &str) -> String {
     let mut text = String::new();
     let defaults = [
         ("min", "1"),
-        // A caller that fell behind makes up for it at once: that must not bring a third member.
-        ("max", "2"),
+        ("max", "3"),
         ("scale_out_load", "0.6"),
         ("scale_in_load", "0.5"),
         ("stabilization_s", "3"),
