@@ -2,9 +2,8 @@
 //!
 //! It owns everything between the C core and a module's own logic: what the loader looks for,
 //! script functions, parameters, RPC, pseudo-variables, KEMI, counters, timers, dialogs, requests of
-//! the module's own, event routes, logging,
-//! and a guard that keeps a panic from ending the server. It knows no particular module, and starts
-//! no thread.
+//! the module's own, messages between servers, event routes, logging, and a guard that keeps a panic
+//! from ending the server. It knows no particular module, and starts no thread.
 //!
 //! With the feature `host` (default) it binds to the symbols of a running Kamailio, so only a
 //! `cdylib` can use it. Without it there are the traits, the plain types and a [`double`] of the
@@ -23,6 +22,8 @@ pub mod uac;
 pub mod counters;
 #[cfg(feature = "host")]
 pub mod dialog;
+#[cfg(feature = "host")]
+pub mod dmq;
 #[cfg(feature = "host")]
 pub mod event_route;
 #[cfg(feature = "host")]

@@ -27,4 +27,9 @@ mod tests {
     fn transactions_dialogs_and_timers_work_through_the_safe_layer() {
         run("exercise.sh");
     }
+
+    #[test]
+    fn servers_talk_over_dmq() {
+        run("talk.sh");
+    }
 }

@@ -25,4 +25,5 @@
 #include "modules/dialog/dlg_load.h"
 #include "modules/dialog/dlg_hash.h" /* dlg_cell: its callbacks */
 #include "modules/tm/tm_load.h"
+#include "modules/dmq/bind_dmq.h"
 #include "shim.h"
