@@ -18,3 +18,13 @@ pub fn monotonic_ns() -> u64 {
 pub fn wall_s() -> u64 {
     clock_gettime(ClockId::CLOCK_REALTIME).map_or(0, |t| u64::try_from(t.tv_sec()).unwrap_or(0))
 }
+
+/// Milliseconds since 1970 by the wall clock; 0 if the system has none.
+#[must_use]
+pub fn wall_ms() -> u64 {
+    clock_gettime(ClockId::CLOCK_REALTIME).map_or(0, |t| {
+        let seconds = u64::try_from(t.tv_sec()).unwrap_or(0);
+        let nanos = u64::try_from(t.tv_nsec()).unwrap_or(0);
+        seconds * 1000 + nanos / 1_000_000
+    })
+}

@@ -83,8 +83,8 @@ impl<'a> Groups<'a> {
     }
 
     /// All entries.
-    pub(crate) fn all(self) -> impl Iterator<Item = &'a KeyEntry> {
-        self.0.iter().flat_map(|group| &group.entries)
+    pub(crate) fn all(self) -> impl Iterator<Item = (usize, &'a KeyEntry)> {
+        (0..).zip(self.0.iter().flat_map(|group| &group.entries))
     }
 
     /// A key's home and its second group; the same one only if there is no other.
@@ -96,7 +96,8 @@ impl<'a> Groups<'a> {
         Some([home, if second == home { next } else { second }])
     }
 
-    fn group(self, group: usize) -> impl Iterator<Item = (usize, &'a KeyEntry)> {
+    /// The entries of one group, by number.
+    pub(crate) fn group(self, group: usize) -> impl Iterator<Item = (usize, &'a KeyEntry)> {
         let entries = self.0.get(group).into_iter().flat_map(|g| &g.entries);
         (group * KEYS_PER_GROUP..).zip(entries)
     }

@@ -14,10 +14,16 @@
 //! (`Keys::settle`); so nobody waits for anybody who was interrupted. Dead processes leave nothing
 //! behind, as all of Kamailio ends with any of its processes.
 //!
+//! Other nodes that hold a key are one call more on it, which the process that shares takes and gives
+//! back like any other. What has changed is noted by group, after the change, so that this process
+//! need not look through the table.
+//!
 //! `tests/loom_keys.rs` runs this file under the model checker.
 
+use crate::bits::Bits;
 use crate::key_group::Groups;
 use crate::key_word::{Published, State};
+use crate::limits::KEYS_PER_GROUP;
 use crate::sync::{AtomicU64, Ordering};
 
 pub use crate::key_group::{KeyEntry, KeyGroup};
@@ -68,14 +74,29 @@ struct Claim {
 #[derive(Clone, Copy, Debug)]
 pub struct Keys<'a> {
     groups: Groups<'a>,
+    /// Where changed groups are noted, if anybody wants to know.
+    changed: Option<Bits<'a>>,
+}
+
+/// A live key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiveKey {
+    /// Its entry.
+    pub entry: usize,
+    /// The key.
+    pub key: u64,
+    /// The member that holds it.
+    pub holder: Holder,
+    /// Its calls, with one for all other nodes that hold it.
+    pub calls: u64,
 }
 
 impl<'a> Keys<'a> {
-    /// The table in these groups.
+    /// The table in these groups; those that change are noted in `changed`.
     #[must_use]
-    pub const fn new(groups: &'a [KeyGroup]) -> Self {
+    pub const fn new(groups: &'a [KeyGroup], changed: Option<Bits<'a>>) -> Self {
         let groups = Groups(groups);
-        Self { groups }
+        Self { groups, changed }
     }
 
     /// The member that holds a key; `None` if no call of it lives.
@@ -116,6 +137,9 @@ impl<'a> Keys<'a> {
                 if let Some(claim) = mine {
                     self.drop_claim(claim);
                 }
+                if let Taken::Held { entry, .. } = taken {
+                    self.note(entry);
+                }
                 return taken;
             }
             let claim = match (mine, place.take()) {
@@ -133,6 +157,7 @@ impl<'a> Keys<'a> {
             };
             if self.publish(key, last, claim) {
                 let (entry, holder) = (claim.entry, claim.state.holder());
+                self.note(entry);
                 return Taken::Held { entry, holder };
             }
         }
@@ -140,23 +165,23 @@ impl<'a> Keys<'a> {
 
     /// Counts one call less on the key of an entry that the caller took. After the last one the
     /// entry is free.
-    pub fn give_back(&self, entry: usize) {
-        let Some(entry) = self.groups.entry(entry) else {
+    pub fn give_back(&self, number: usize) {
+        let Some(entry) = self.groups.entry(number) else {
             return;
         };
         let mut state = State(entry.state.load(Ordering::Relaxed));
         while state.is_live() {
             // AcqRel: whatever was done under a call comes before the entry's next owner.
             match swap(&entry.state, state, state.one_less()) {
-                Ok(_) => return,
+                Ok(_) => return self.note(number),
                 Err(now) => state = State(now),
             }
         }
     }
 
     /// Gives a key that the caller took to another member.
-    pub fn move_to(&self, entry: usize, from: Holder, to: Holder, may: May) -> Moved {
-        let Some(entry) = self.groups.entry(entry) else {
+    pub fn move_to(&self, number: usize, from: Holder, to: Holder, may: May) -> Moved {
+        let Some(entry) = self.groups.entry(number) else {
             return Moved::HeldBy(from);
         };
         let mut state = State(entry.state.load(Ordering::Acquire));
@@ -165,7 +190,10 @@ impl<'a> Keys<'a> {
                 return Moved::HeldBy(state.holder());
             }
             match swap(&entry.state, state, state.moved(to)) {
-                Ok(_) => return Moved::Done,
+                Ok(_) => {
+                    self.note(number);
+                    return Moved::Done;
+                }
                 Err(now) => state = State(now),
             }
         }
@@ -181,16 +209,24 @@ impl<'a> Keys<'a> {
             .then(|| (entry.key.load(Ordering::Acquire), state.holder()))
     }
 
-    /// The live keys with their members and calls, each as it is when its turn comes. Looks at every
-    /// group: not for the way of a request.
-    pub fn live(self) -> impl Iterator<Item = (u64, Holder, u64)> {
-        self.groups.all().filter_map(|entry| {
-            let state = State(entry.state.load(Ordering::Acquire));
-            let key = entry.key.load(Ordering::Acquire);
-            state
-                .is_live()
-                .then(|| (key, state.holder(), state.count()))
-        })
+    /// The live keys, each as it is when its turn comes. Looks at every group: not for the way of a
+    /// request.
+    pub fn live(self) -> impl Iterator<Item = LiveKey> {
+        self.groups.all().filter_map(|(n, entry)| live(n, entry))
+    }
+
+    /// The entries of a group, each with its key if that is live.
+    pub fn of_group(self, group: usize) -> impl Iterator<Item = (usize, Option<LiveKey>)> {
+        let entries = self.groups.group(group);
+        entries.map(|(number, entry)| (number, live(number, entry)))
+    }
+
+    /// Notes that an entry has changed.
+    #[inline]
+    fn note(&self, entry: usize) {
+        if let Some(changed) = self.changed {
+            changed.put(entry / KEYS_PER_GROUP);
+        }
     }
 
     /// What was published last at a key's home, after making sure that it is live.
@@ -261,6 +297,21 @@ impl<'a> Keys<'a> {
         });
         done && self.settle(key).is_some()
     }
+}
+
+/// The key of an entry, if it is live.
+fn live(number: usize, entry: &KeyEntry) -> Option<LiveKey> {
+    // Partner: the swap to live in `settle`: the key is there.
+    let state = State(entry.state.load(Ordering::Acquire));
+    let key = entry.key.load(Ordering::Acquire);
+    // Another owner's key is seen only with another claim.
+    let again = State(entry.state.load(Ordering::Acquire));
+    (again.is_live() && state.is_live() && again.claim() == state.claim()).then(|| LiveKey {
+        entry: number,
+        key,
+        holder: again.holder(),
+        calls: again.count(),
+    })
 }
 
 /// Every change of a state: acquires what the one before released.

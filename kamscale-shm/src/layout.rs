@@ -12,6 +12,7 @@ use crate::limits::{
     HISTORY_SLOTS, HISTORY_WORDS, KEY_GROUPS, MAX_FEATURES, MAX_MEMBERS, MAX_POOLS, MAX_PROCESSES,
     MAX_TABLE_WORDS, TABLE_SLOTS,
 };
+use crate::nodes::Nodes;
 use crate::sync::{AtomicI64, AtomicU8, AtomicU32, AtomicU64};
 
 /// First word of the observed file.
@@ -19,9 +20,9 @@ pub const OBSERVED_MAGIC: u64 = u64::from_le_bytes(*b"KSOBSERV");
 /// First word of the desired file.
 pub const DESIRED_MAGIC: u64 = u64::from_le_bytes(*b"KSDESIRE");
 /// Version of both files.
-pub const MAJOR: u32 = 2;
+pub const MAJOR: u32 = 3;
 /// See [`MAJOR`].
-pub const MINOR: u32 = 1;
+pub const MINOR: u32 = 0;
 /// What `ready` holds once the rest of the file may be read.
 pub const READY: u32 = 0x5245_4459;
 
@@ -144,6 +145,8 @@ pub struct ObservedFile {
     pub keys: [KeyGroup; KEY_GROUPS],
     /// What is summed over each pool, by slot.
     pub pools: [PoolRow; MAX_POOLS],
+    /// What concerns other nodes.
+    pub nodes: Nodes,
 }
 
 /// What the timer process sums over one pool, once a second.

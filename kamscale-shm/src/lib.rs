@@ -12,6 +12,7 @@
 //! published into one of a few stamped slots ([`publication`]), copied and validated by each
 //! Kamailio process, and read there as a [`Table`].
 
+pub mod bits;
 pub mod bucket;
 pub mod checksum;
 pub mod clock;
@@ -21,6 +22,7 @@ pub mod files;
 pub mod hash;
 pub mod health;
 pub mod history;
+pub mod inbox;
 mod key_group;
 mod key_word;
 pub mod keys;
@@ -28,6 +30,7 @@ pub mod layout;
 pub mod limits;
 mod mapping;
 pub mod member_row;
+pub mod nodes;
 pub mod observed;
 pub mod options;
 pub mod publication;

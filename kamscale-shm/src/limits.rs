@@ -27,6 +27,12 @@ pub const TABLE_SLOTS: usize = 4;
 pub const KEY_GROUPS: usize = 1 << 15;
 /// Entries of one group; with its head it fills two cache lines.
 pub const KEYS_PER_GROUP: usize = 7;
+/// Other nodes that share calls and sticky keys with this one.
+pub const MAX_NODES: usize = 32;
+/// Messages of other nodes that wait to be read.
+pub const INBOX_SLOTS: usize = 512;
+/// Words for one of them.
+pub const INBOX_WORDS: usize = 142;
 /// Publications whose changes are remembered.
 pub const HISTORY_SLOTS: usize = 64;
 /// Words for the changes of one of them: with its head a page.

@@ -14,6 +14,7 @@ use crate::layout::{
 };
 use crate::limits::{MAX_FEATURES, MAX_MEMBERS, MAX_PROCESSES};
 use crate::mapping::Mapped;
+use crate::nodes::Nodes;
 use crate::spec::{SpecError, is_name};
 use crate::sync::{AtomicU64, Ordering};
 
@@ -32,6 +33,8 @@ pub struct Observed {
     desired_path: PathBuf,
     /// Whether members are probed: then one that never answered gets no request.
     probing: bool,
+    /// Whether other nodes are told, and count.
+    sharing: bool,
     /// Held by every process of this Kamailio, by inheritance.
     _lock: File,
 }
@@ -63,6 +66,7 @@ impl Observed {
             file,
             desired_path,
             probing: false,
+            sharing: false,
             _lock: lock,
         })
     }
@@ -116,6 +120,37 @@ impl Observed {
     #[inline]
     pub fn is_probing(&self) -> bool {
         self.probing
+    }
+
+    /// Calls and keys are shared with other nodes: from now on changes of keys are noted, and the calls
+    /// of others count. Before the fork.
+    pub fn begin_sharing(&mut self) {
+        self.sharing = true;
+    }
+
+    /// Whether calls and keys are shared.
+    #[must_use]
+    #[inline]
+    pub fn is_sharing(&self) -> bool {
+        self.sharing
+    }
+
+    /// What concerns other nodes.
+    #[must_use]
+    #[inline]
+    pub fn nodes(&self) -> &Nodes {
+        &self.file.get().nodes
+    }
+
+    /// Calls that other nodes have on a member.
+    #[must_use]
+    #[inline]
+    pub fn calls_elsewhere(&self, slot: usize, id: u64) -> u32 {
+        if self.sharing {
+            self.nodes().calls_of(slot, id)
+        } else {
+            0
+        }
     }
 
     /// Whether nothing known here keeps the member out ([`MemberRow::is_usable`]).
@@ -174,7 +209,9 @@ impl Observed {
     #[must_use]
     #[inline]
     pub fn keys(&self) -> Keys<'_> {
-        Keys::new(&self.file.get().keys)
+        let file = self.file.get();
+        let changed = self.sharing.then(|| file.nodes.changed());
+        Keys::new(&file.keys, changed)
     }
 
     /// How often no room was left for a sticky key.

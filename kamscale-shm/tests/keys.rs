@@ -107,7 +107,8 @@ impl Model {
     }
 
     fn check(&self, keys: Keys<'_>) -> Result<(), TestCaseError> {
-        let seen: HashMap<u64, (Holder, u64)> = keys.live().map(|(k, h, n)| (k, (h, n))).collect();
+        let seen: HashMap<u64, (Holder, u64)> =
+            keys.live().map(|l| (l.key, (l.holder, l.calls))).collect();
         prop_assert_eq!(&seen, &self.live);
         for number in 0..40 {
             let key = mix(number);
@@ -129,7 +130,7 @@ proptest! {
     #[test]
     fn the_table_is_a_plain_map_of_live_keys(steps in prop::collection::vec(step(), 1..150)) {
         let groups = groups(3);
-        let keys = Keys::new(&groups);
+        let keys = Keys::new(&groups, None);
         let mut model = Model::default();
         for step in steps {
             match step {
@@ -147,7 +148,7 @@ proptest! {
 #[test]
 fn a_hundred_thousand_keys_go_in_and_out_again_and_again() {
     let groups = groups(KEY_GROUPS);
-    let keys = Keys::new(&groups);
+    let keys = Keys::new(&groups, None);
     for round in 0..4 {
         let take = |key| match keys.take(mix(key), || Some(holder(key % 1000))) {
             Taken::Held { entry, .. } => entry,
@@ -165,7 +166,7 @@ fn a_hundred_thousand_keys_go_in_and_out_again_and_again() {
 #[test]
 fn no_key_is_refused_while_the_table_is_two_thirds_full() {
     let groups = groups(KEY_GROUPS);
-    let keys = Keys::new(&groups);
+    let keys = Keys::new(&groups, None);
     let mut taken = 0..;
     let _ = taken.find(|key| {
         let at = keys.take(mix(*key), || Some(holder(1)));
@@ -178,7 +179,7 @@ fn no_key_is_refused_while_the_table_is_two_thirds_full() {
 #[test]
 fn a_full_table_refuses_new_keys_keeps_the_live_ones_and_has_room_again() {
     let groups = groups(8);
-    let keys = Keys::new(&groups);
+    let keys = Keys::new(&groups, None);
     let mut held = Vec::new();
     let refused = (0..1000).find(|key| match keys.take(mix(*key), || Some(holder(1))) {
         Taken::Held { entry, .. } => {
@@ -206,7 +207,7 @@ fn a_full_table_refuses_new_keys_keeps_the_live_ones_and_has_room_again() {
 
 #[test]
 fn without_groups_everything_is_refused_and_nothing_found() {
-    let keys = Keys::new(&[]);
+    let keys = Keys::new(&[], None);
     assert_eq!(
         (keys.take(1, || Some(holder(1))), keys.find(1)),
         (Taken::Full, None)
@@ -251,8 +252,8 @@ fn threads_that_come_and_go_meet_on_one_member_per_key() {
     std::thread::scope(|scope| {
         for number in 1..=6 {
             let (groups, shared) = (&groups, &shared);
-            scope.spawn(move || hammer(Keys::new(groups), shared, number, 60_000));
+            scope.spawn(move || hammer(Keys::new(groups, None), shared, number, 60_000));
         }
     });
-    assert_eq!(Keys::new(&groups).live().count(), 0, "keys leaked");
+    assert_eq!(Keys::new(&groups, None).live().count(), 0, "keys leaked");
 }

@@ -12,6 +12,9 @@ mod limits {
 mod sync {
     pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
 }
+#[path = "../src/bits.rs"]
+#[allow(dead_code, unreachable_pub, reason = "a file of the crate")]
+mod bits;
 #[path = "../src/key_group.rs"]
 #[allow(
     dead_code,
@@ -27,6 +30,7 @@ mod key_word;
 #[allow(dead_code, unreachable_pub, reason = "a file of the crate")]
 mod keys;
 
+use bits::Bits;
 use keys::{Holder, KeyEntry, KeyGroup, Keys, May, Moved, Taken};
 use loom::sync::Arc;
 use loom::thread;
@@ -66,7 +70,7 @@ fn take(keys: Keys<'_>, key: u64, number: usize) -> (usize, Holder) {
 }
 
 fn is_empty(shared: &Shared) -> bool {
-    Keys::new(shared).live().count() == 0
+    Keys::new(shared, None).live().count() == 0
         && shared
             .iter()
             .flat_map(|g| &g.entries)
@@ -84,22 +88,25 @@ fn who_opens_a_key_at_once_agrees_on_one_member() {
         let shared = groups();
         let one = {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || take(Keys::new(&shared), KEY, 1))
+            thread::spawn(move || take(Keys::new(&shared, None), KEY, 1))
         };
-        let mine = take(Keys::new(&shared), KEY, 2);
+        let mine = take(Keys::new(&shared, None), KEY, 2);
         let theirs = one.join().unwrap();
         assert_eq!(mine, theirs, "a key with two entries or members");
         assert_eq!(
-            Keys::new(&shared).live().collect::<Vec<_>>(),
+            Keys::new(&shared, None)
+                .live()
+                .map(|l| (l.key, l.holder, l.calls))
+                .collect::<Vec<_>>(),
             [(KEY, mine.1, 2)]
         );
-        Keys::new(&shared).give_back(mine.0);
+        Keys::new(&shared, None).give_back(mine.0);
         assert_eq!(
-            Keys::new(&shared).find(KEY),
+            Keys::new(&shared, None).find(KEY),
             Some(mine.1),
             "gone with a call of it left"
         );
-        Keys::new(&shared).give_back(theirs.0);
+        Keys::new(&shared, None).give_back(theirs.0);
         assert!(is_empty(&shared), "an entry leaked");
     });
 }
@@ -111,11 +118,11 @@ fn a_key_stays_while_any_call_stays() {
         let guest = {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
-                let (entry, _) = take(Keys::new(&shared), KEY, 1);
-                Keys::new(&shared).give_back(entry);
+                let (entry, _) = take(Keys::new(&shared, None), KEY, 1);
+                Keys::new(&shared, None).give_back(entry);
             })
         };
-        let keys = Keys::new(&shared);
+        let keys = Keys::new(&shared, None);
         let (entry, mine) = take(keys, KEY, 3);
         assert_eq!(
             keys.find(KEY),
@@ -139,18 +146,18 @@ fn keys_of_one_home_do_not_take_each_others_entries() {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
                 for _ in 0..2 {
-                    let (entry, at) = take(Keys::new(&shared), OTHER, 2);
+                    let (entry, at) = take(Keys::new(&shared, None), OTHER, 2);
                     assert_eq!(at, holder(2), "the other key's member");
-                    assert_eq!(Keys::new(&shared).taken(entry), Some((OTHER, at)));
-                    Keys::new(&shared).give_back(entry);
+                    assert_eq!(Keys::new(&shared, None).taken(entry), Some((OTHER, at)));
+                    Keys::new(&shared, None).give_back(entry);
                 }
             })
         };
-        let (entry, at) = take(Keys::new(&shared), KEY, 1);
+        let (entry, at) = take(Keys::new(&shared, None), KEY, 1);
         assert_eq!(at, holder(1), "the other key's member");
-        assert_eq!(Keys::new(&shared).taken(entry), Some((KEY, at)));
-        assert_eq!(Keys::new(&shared).find(KEY), Some(at));
-        Keys::new(&shared).give_back(entry);
+        assert_eq!(Keys::new(&shared, None).taken(entry), Some((KEY, at)));
+        assert_eq!(Keys::new(&shared, None).find(KEY), Some(at));
+        Keys::new(&shared, None).give_back(entry);
         other.join().unwrap();
         assert!(is_empty(&shared), "an entry leaked");
     });
@@ -163,7 +170,7 @@ fn who_only_looks_sees_a_member_that_held_the_key() {
         let opener = {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
-                let keys = Keys::new(&shared);
+                let keys = Keys::new(&shared, None);
                 let (first, _) = take(keys, KEY, 1);
                 keys.give_back(first);
                 // Perhaps the same entry: who looks must not take one key for the other.
@@ -171,7 +178,7 @@ fn who_only_looks_sees_a_member_that_held_the_key() {
                 keys.give_back(second);
             })
         };
-        let keys = Keys::new(&shared);
+        let keys = Keys::new(&shared, None);
         assert!(
             keys.find(KEY).is_none_or(|at| at == holder(1)),
             "another key's member"
@@ -188,12 +195,12 @@ fn who_only_looks_sees_a_member_that_held_the_key() {
 fn a_key_moves_alone_only_if_nobody_came() {
     bounded(2, || {
         let shared = groups();
-        let (entry, first) = take(Keys::new(&shared), KEY, 1);
+        let (entry, first) = take(Keys::new(&shared, None), KEY, 1);
         let guest = {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || take(Keys::new(&shared), KEY, 3).1)
+            thread::spawn(move || take(Keys::new(&shared, None), KEY, 3).1)
         };
-        let moved = Keys::new(&shared).move_to(entry, first, holder(2), May::IfAlone);
+        let moved = Keys::new(&shared, None).move_to(entry, first, holder(2), May::IfAlone);
         let at = guest.join().unwrap();
         match moved {
             Moved::Done => assert_eq!(at, holder(2), "the guest went where nobody is"),
@@ -206,11 +213,11 @@ fn a_key_moves_alone_only_if_nobody_came() {
 fn of_two_who_move_a_key_one_does() {
     bounded(2, || {
         let shared = groups();
-        let (entry, first) = take(Keys::new(&shared), KEY, 1);
+        let (entry, first) = take(Keys::new(&shared, None), KEY, 1);
         let mover = |number: usize| {
             let shared = Arc::clone(&shared);
             move || {
-                let keys = Keys::new(&shared);
+                let keys = Keys::new(&shared, None);
                 let (mine, at) = take(keys, KEY, 9);
                 let at = match keys.move_to(mine, at, holder(number), May::Always) {
                     Moved::Done => holder(number),
@@ -223,12 +230,43 @@ fn of_two_who_move_a_key_one_does() {
         let other = thread::spawn(mover(2));
         mover(3)();
         other.join().unwrap();
-        let (_, now) = Keys::new(&shared).taken(entry).unwrap();
+        let (_, now) = Keys::new(&shared, None).taken(entry).unwrap();
         assert!(
             now != first && [holder(2), holder(3)].contains(&now),
             "{now:?}"
         );
-        Keys::new(&shared).give_back(entry);
+        Keys::new(&shared, None).give_back(entry);
         assert!(is_empty(&shared), "an entry leaked");
+    });
+}
+
+#[test]
+fn who_is_told_of_changes_has_seen_the_last_state_of_every_key() {
+    bounded(2, || {
+        let shared = groups();
+        let noted = Arc::new([AtomicU64::new(0)]);
+        let guest = {
+            let (shared, noted) = (Arc::clone(&shared), Arc::clone(&noted));
+            thread::spawn(move || {
+                let keys = Keys::new(&shared, Some(Bits::new(&*noted)));
+                let (entry, at) = take(keys, KEY, 1);
+                assert_eq!(keys.move_to(entry, at, holder(2), May::Always), Moved::Done);
+                take(keys, KEY, 9);
+            })
+        };
+        let keys = Keys::new(&shared, None);
+        let look = |seen: &mut [Option<(u64, Holder, u64)>; 2]| {
+            Bits::new(&*noted).take_all(|group| {
+                for (entry, live) in keys.of_group(group) {
+                    seen[entry] = live.map(|l| (l.key, l.holder, l.calls));
+                }
+            });
+        };
+        let mut seen = [None; 2];
+        look(&mut seen);
+        guest.join().unwrap();
+        look(&mut seen);
+        let expected = Some((KEY, holder(2), 2));
+        assert!(seen.contains(&expected), "a change was not told: {seen:?}");
     });
 }

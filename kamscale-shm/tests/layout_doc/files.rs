@@ -2,15 +2,17 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64};
 
+use kamscale_shm::inbox::InboxSlot;
 use kamscale_shm::keys::{KeyEntry, KeyGroup};
 use kamscale_shm::layout::{
     AdmissionRow, DesiredFile, Header, HistorySlot, Line, MemberRow, NameRow, ObservedFile,
     PoolCounts, PoolRow, ProcessRow, ServerRow, TableSlot,
 };
 use kamscale_shm::limits::{
-    HISTORY_SLOTS, HISTORY_WORDS, KEY_GROUPS, KEYS_PER_GROUP, MAX_FEATURES, MAX_MEMBERS, MAX_POOLS,
-    MAX_PROCESSES, MAX_TABLE_WORDS, TABLE_SLOTS,
+    HISTORY_SLOTS, HISTORY_WORDS, INBOX_SLOTS, INBOX_WORDS, KEY_GROUPS, KEYS_PER_GROUP,
+    MAX_FEATURES, MAX_MEMBERS, MAX_NODES, MAX_POOLS, MAX_PROCESSES, MAX_TABLE_WORDS, TABLE_SLOTS,
 };
+use kamscale_shm::nodes::{NodeRow, Nodes};
 
 use crate::structure::{Structure, structure};
 
@@ -97,6 +99,7 @@ pub(crate) fn observed_structures() -> Vec<Structure> {
             keys: [KeyGroup; KEY_GROUPS] = "Which member holds which sticky key. A key is in one \
                 of two groups.",
             pools: [PoolRow; MAX_POOLS] = "What is summed over each pool, by its slot.",
+            nodes: Nodes = "What concerns other nodes; for Kamailio alone, zero unless it shares.",
         ),
         structure!(
             ServerRow,
@@ -145,7 +148,51 @@ pub(crate) fn observed_structures() -> Vec<Structure> {
                 claimed, 2 live), 18 that count how often the entry was given back.",
             key: AtomicU64 = "Hash of pool and key; says nothing while the entry is free.",
         ),
+        nodes(),
+        structure!(
+            NodeRow,
+            "One other node. Written by the process that shares.",
+            name: [AtomicU8; 64] = "Where its messages come from, `ADDRESS:PORT`, then zeros.",
+            heard_ns: AtomicU64 = "`CLOCK_MONOTONIC` when it was heard last; 0: a free row.",
+            boot: AtomicU64 = "When it started, by its own clock: milliseconds since 1970.",
+            received: AtomicU64 = "Messages of it that were understood.",
+            keys: AtomicU32 = "Sticky keys that it holds.",
+            calls: AtomicU32 = "Calls that it has, on all members.",
+            complete: AtomicU32 = "1 once it has told all that it has.",
+        ),
+        structure!(
+            InboxSlot,
+            "Room for one message of another node: a line with its name, then the body.",
+            turn: AtomicU64 = "2n when the message of its n-th use may be written, 2n + 1 when it \
+                may be read; n counts from 0.",
+            length: AtomicU64 = "Bytes of the message.",
+            words: [AtomicU64; INBOX_WORDS] = "The message, 8 bytes a word.",
+        ),
     ]
+}
+
+fn nodes() -> Structure {
+    structure!(
+        Nodes,
+        "What is known of and from other nodes. Written by the process that shares, but `lost`, \
+         `put` and the inbox by who receives, and `changed` by every process.",
+        sent: AtomicU64 = "Messages that this node sent.",
+        received: AtomicU64 = "Messages of others that were understood.",
+        refused: AtomicU64 = "Messages of others that were not.",
+        lost: AtomicU64 = "Messages of others for which the inbox had no room.",
+        not_sent: AtomicU64 = "Messages that dmq did not take.",
+        unplaced: AtomicU64 = "Keys that other nodes hold and that have no entry here.",
+        put: AtomicU64 = "Messages ever put into the inbox.",
+        taken: AtomicU64 = "Messages ever taken out of it.",
+        rows: [NodeRow; MAX_NODES] = "The other nodes.",
+        calls: [AtomicU64; MAX_MEMBERS] = "Calls of other nodes on each member, by slot, in the low \
+            half; above them the upper half of the member's id.",
+        changed: [AtomicU64; KEY_GROUPS.div_ceil(64)] = "A bit for each group of keys that changed \
+            since the sharing process looked.",
+        held: [AtomicU64; (KEY_GROUPS * KEYS_PER_GROUP).div_ceil(64)] = "A bit for each entry on \
+            which one call is counted for all other nodes that hold the key.",
+        inbox: [InboxSlot; INBOX_SLOTS] = "Messages on their way.",
+    )
 }
 
 fn member_row() -> Structure {

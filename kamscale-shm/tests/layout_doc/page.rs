@@ -6,9 +6,10 @@ use kamscale_shm::layout::{
     DESIRED_MAGIC, DesiredFile, MAJOR, MINOR, OBSERVED_MAGIC, ObservedFile, READY,
 };
 use kamscale_shm::limits::{
-    DEFAULT_HASH_BITS, DEFAULT_WEIGHT, HASH_BITS, HISTORY_SLOTS, HISTORY_WORDS, KEY_GROUPS,
-    KEYS_PER_GROUP, MAX_ATTRIBUTES_BYTES, MAX_FEATURES, MAX_MEMBERS, MAX_NAME_BYTES, MAX_OVERFLOWS,
-    MAX_POOLS, MAX_PROCESSES, MAX_TABLE_BYTES, MAX_TABLE_WORDS, MAX_URI_BYTES, TABLE_SLOTS,
+    DEFAULT_HASH_BITS, DEFAULT_WEIGHT, HASH_BITS, HISTORY_SLOTS, HISTORY_WORDS, INBOX_SLOTS,
+    INBOX_WORDS, KEY_GROUPS, KEYS_PER_GROUP, MAX_ATTRIBUTES_BYTES, MAX_FEATURES, MAX_MEMBERS,
+    MAX_NAME_BYTES, MAX_NODES, MAX_OVERFLOWS, MAX_POOLS, MAX_PROCESSES, MAX_TABLE_BYTES,
+    MAX_TABLE_WORDS, MAX_URI_BYTES, TABLE_SLOTS,
 };
 
 use crate::files::{common_structures, desired_structures, observed_structures};
@@ -51,6 +52,8 @@ one than it has mapped, or its own one `closed`, opens the new one.
 | either side: `heartbeat_ns` | Release | the other | the age of the last sign of life |
 | any process: `id` of a member row, by exchange | AcqRel | all | whose numbers these are; the override says it once more itself |
 | any process: a word of a sticky key, by compare-and-swap | AcqRel | all processes | what the swap before left: a key has one entry, and no entry is free while a call counts on it |
+| any process: the bit of a group of sticky keys, after the change | Release | the sharing process: all bits, by exchange | AcqRel: what was changed before the bit was set |
+| dmq's process: the `turn` of a message, last | Release | the sharing process: `turn`, first | Acquire: the whole message; and its own store of the next turn, Release, tells that the place is free |
 | counters | Relaxed | agent | numbers that only grow, each right for itself; not one moment of all |
 
 A publisher that dies leaves an odd stamp (or a whole slot) to which no `generation` points; the next
@@ -124,6 +127,21 @@ fn limits() -> Vec<(&'static str, String, &'static str)> {
             "KEYS_PER_GROUP",
             KEYS_PER_GROUP.to_string(),
             "entries of one group",
+        ),
+        (
+            "MAX_NODES",
+            MAX_NODES.to_string(),
+            "other nodes that share with this one",
+        ),
+        (
+            "INBOX_SLOTS",
+            INBOX_SLOTS.to_string(),
+            "messages of other nodes that wait",
+        ),
+        (
+            "INBOX_WORDS",
+            INBOX_WORDS.to_string(),
+            "words for one of them",
         ),
         (
             "HISTORY_SLOTS",
