@@ -115,7 +115,7 @@ fn behind(server: &Server, pool: &Pool<'_>, by: By, member: &Member<'_>) -> Opti
     let calls = row.map_or(0, |row| row.calls_of(member.id()));
     let usable = everybody(server, pool);
     match by {
-        By::Live => Some(Reason::LiveElsewhere),
+        By::Live(..) => Some(Reason::LiveElsewhere),
         By::Room if !usable.has_room(member) => Some(Reason::Full(calls, member.capacity())),
         By::Key | By::Room if member.weight() == 0 => Some(Reason::NoWeight),
         By::Key | By::Room => Some(Reason::NotOwner),
@@ -132,8 +132,8 @@ enum By {
     Key,
     /// The key, among those that have room.
     Room,
-    /// Calls of the key that live.
-    Live,
+    /// Calls of the key that live: so many here, and whether there are others at other nodes.
+    Live(u64, bool),
     Priority,
     Load,
     /// Something that is another one at the next request.
@@ -144,10 +144,10 @@ impl By {
     fn of(server: &Server, pool: &Pool<'_>, algorithm: Algorithm, key: u64) -> Self {
         match algorithm {
             Algorithm::Hash | Algorithm::BoundedHash => Self::Key,
-            Algorithm::Sticky => match sticky::is_live(&server.observed, pool.name_hash(), key) {
-                true => Self::Live,
-                false => Self::Room,
-            },
+            Algorithm::Sticky => {
+                let lives = sticky::lives(&server.observed, pool.name_hash(), key);
+                lives.map_or(Self::Room, |(here, elsewhere)| Self::Live(here, elsewhere))
+            }
             Algorithm::Serial => Self::Priority,
             Algorithm::LeastCalls => Self::Load,
             Algorithm::RoundRobin => Self::Turn("turn"),
@@ -162,7 +162,7 @@ impl By {
         match self {
             Self::Key => "key",
             Self::Room => "key_and_room",
-            Self::Live => "live_calls",
+            Self::Live(..) => "live_calls",
             Self::Priority => "priority",
             Self::Load => "load",
             Self::Turn(name) => name,
@@ -233,13 +233,21 @@ pub fn explain(server: &Server, worker: &mut Worker, args: &mut Args<'_>) -> Res
     let chosen = order
         .first()
         .map_or(Value::Text(String::new()), |m| text(m.name()));
-    Ok(Value::Struct(vec![
+    let mut fields = vec![
         (c"pool", word(&name)),
         (c"generation", int(generation)),
         (c"algorithm", word(algorithm.name())),
         (c"key", word(&key)),
         (c"by", word(by.name())),
         (c"member", chosen),
-        (c"members", Value::List(members.map(|m| one(&m)).collect())),
-    ]))
+    ];
+    if let By::Live(here, elsewhere) = by {
+        fields.push((c"calls_here", int(here)));
+        fields.push((
+            c"lives_elsewhere",
+            word(if elsewhere { "yes" } else { "no" }),
+        ));
+    }
+    fields.push((c"members", Value::List(members.map(|m| one(&m)).collect())));
+    Ok(Value::Struct(fields))
 }

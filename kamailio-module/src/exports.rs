@@ -5,6 +5,7 @@ mod demand;
 mod functions;
 mod parameters;
 mod remote;
+mod sharing;
 mod variables;
 mod watcher;
 
@@ -18,8 +19,10 @@ use kamailio::process::Local;
 use kamailio::{counters, dialog, guard, log, parameter, process, run, timer};
 use kamscale_shm::ShmError;
 use kamscale_shm::limits::MAX_PROCESSES;
+use kamscale_shm::nodes::Nodes;
 
 use crate::calls;
+use crate::nodes;
 use crate::routing::fork;
 use crate::server::{Server, now};
 use crate::sums;
@@ -196,7 +199,27 @@ fn register_counters(server: &Server) -> Result<(), String> {
     })?;
     total("tables-rejected", "tables that processes refused", |_| {
         tables(false)
+    })?;
+    total("nodes", "other nodes that are heard", |_| {
+        of_nodes(nodes::heard)
+    })?;
+    total("share-sent", "messages to other nodes", |_| {
+        of_nodes(|n| n.sent.load(Ordering::Relaxed))
+    })?;
+    total("share-received", "messages of other nodes", |_| {
+        of_nodes(|n| n.received.load(Ordering::Relaxed))
+    })?;
+    total("share-refused", "messages that were none", |_| {
+        of_nodes(|n| n.refused.load(Ordering::Relaxed))
+    })?;
+    total("share-lost", "messages without room", |_| {
+        of_nodes(|n| n.lost.load(Ordering::Relaxed))
     })
+}
+
+fn of_nodes(read: fn(&Nodes) -> u64) -> i64 {
+    let value = SERVER.get().map_or(0, |s| read(s.observed.nodes()));
+    i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 fn requests(feature: usize) -> i64 {
@@ -294,6 +317,8 @@ kamailio::module! {
         kamailio::parameter::text(c"emergency", parameters::emergency),
         kamailio::parameter::int(c"retry_after_s", &parameters::RETRY_AFTER_S),
         kamailio::parameter::int(c"panic_threshold", &parameters::PANIC_THRESHOLD),
+        kamailio::parameter::int(c"share", &parameters::SHARE),
+        kamailio::parameter::int(c"share_timeout_s", &parameters::SHARE_TIMEOUT_S),
     ];
     commands: [
         kamailio::rpc::command::<remote::Status>(),
@@ -304,6 +329,7 @@ kamailio::module! {
         kamailio::rpc::command::<remote::Workers>(),
         kamailio::rpc::command::<remote::Publications>(),
         kamailio::rpc::command::<remote::Explain>(),
+        kamailio::rpc::command::<remote::Nodes>(),
     ];
     variables: [
         kamailio::pv::plain::<variables::Member>(),

@@ -220,6 +220,7 @@ fn member(server: &Server, pool: &Pool<'_>, member: &Member<'_>) -> Value {
             row.override_of(member.id()),
         )
     });
+    let elsewhere = server.observed.calls_elsewhere(member.slot(), member.id());
     let takes = member.is_active() && usable.is(member);
     let mut fields = vec![
         (c"member", text(member.name())),
@@ -231,6 +232,7 @@ fn member(server: &Server, pool: &Pool<'_>, member: &Member<'_>) -> Value {
         ),
         (c"usable", word(if takes { "yes" } else { "no" })),
         (c"calls", int(calls)),
+        (c"calls_elsewhere", int(elsewhere)),
         (c"capacity", int(member.capacity())),
         (c"weight", int(member.weight())),
         (c"priority", int(member.priority())),

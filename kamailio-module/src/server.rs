@@ -35,6 +35,10 @@ pub struct Settings {
     pub emergency: Vec<String>,
     /// Least seconds of `$ks_retry_after`; at most it is three times that.
     pub retry_after_s: u32,
+    /// Whether calls and sticky keys are shared with other nodes.
+    pub share: bool,
+    /// A node that is silent for so long is forgotten.
+    pub share_timeout_s: u64,
 }
 
 impl Default for Settings {
@@ -52,6 +56,8 @@ impl Default for Settings {
             probing: None,
             emergency: Vec::new(),
             retry_after_s: 10,
+            share: false,
+            share_timeout_s: 10,
         }
     }
 }
@@ -90,6 +96,9 @@ impl Server {
                 .map_err(|e| e.to_string())?;
         if settings.probing.is_some() {
             observed.begin_probing();
+        }
+        if settings.share {
+            observed.begin_sharing();
         }
         // Also where the clock of the processes begins that are forked later.
         let started_s = now();

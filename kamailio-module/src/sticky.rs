@@ -75,6 +75,15 @@ pub fn is_live(observed: &Observed, pool: u64, key: u64) -> bool {
     observed.keys().find(id(key, pool)).is_some()
 }
 
+/// How many calls of a key live here, and whether any lives at another node; `None`: it is not live.
+/// Looks through all keys: not for the way of a request.
+#[must_use]
+pub fn lives(observed: &Observed, pool: u64, key: u64) -> Option<(u64, bool)> {
+    let live = observed.keys().live().find(|l| l.key == id(key, pool))?;
+    let elsewhere = observed.nodes().held().has(live.entry);
+    Some((live.calls.saturating_sub(u64::from(elsewhere)), elsewhere))
+}
+
 fn holder_of(member: &Member<'_>) -> Holder {
     Holder::new(member.slot(), member.id())
 }

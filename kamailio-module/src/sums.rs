@@ -32,8 +32,7 @@ fn sum(server: &Server, pool: &Pool<'_>, row: &PoolRow) {
         active += 1;
         weight += u64::from(member.live());
         if let Some(known) = server.observed.member(member.slot()) {
-            let is_probing = server.observed.is_probing();
-            calls += u64::from(known.carries(member.id(), is_probing));
+            calls += u64::from(server.observed.carries(member.slot(), member.id()));
             let is_down = known.health_of(member.id()) == Some(Health::Down);
             down += u32::from(is_down && known.is_silent());
         }

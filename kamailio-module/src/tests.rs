@@ -18,6 +18,8 @@ mod selection;
 #[cfg(test)]
 mod several;
 #[cfg(test)]
+mod share;
+#[cfg(test)]
 mod sticky;
 #[cfg(test)]
 mod sums;

@@ -94,12 +94,12 @@ impl MemberRow {
         }
     }
 
-    /// Calls that the member `id` carries: those that are counted here or, if it is probed and says that it
-    /// has more, what it says.
+    /// Calls that the member `id` carries: those that are counted here and `elsewhere` or, if it is probed
+    /// and says that it has more, what it says.
     #[must_use]
     #[inline]
-    pub fn carries(&self, id: u64, probing: bool) -> u32 {
-        let calls = self.calls_of(id);
+    pub fn carries(&self, id: u64, elsewhere: u32, probing: bool) -> u32 {
+        let calls = self.calls_of(id).saturating_add(elsewhere);
         if !probing || !self.is_of(id) {
             return calls;
         }

@@ -153,6 +153,15 @@ impl Observed {
         }
     }
 
+    /// Calls that a member carries, as far as it is known ([`MemberRow::carries`]).
+    #[must_use]
+    #[inline]
+    pub fn carries(&self, slot: usize, id: u64) -> u32 {
+        let elsewhere = self.calls_elsewhere(slot, id);
+        self.member(slot)
+            .map_or(elsewhere, |row| row.carries(id, elsewhere, self.probing))
+    }
+
     /// Whether nothing known here keeps the member out ([`MemberRow::is_usable`]).
     #[must_use]
     #[inline]

@@ -57,6 +57,8 @@ mod module_doc;
 #[cfg(test)]
 mod no_agent;
 #[cfg(test)]
+mod nodes;
+#[cfg(test)]
 mod odd_sip;
 #[cfg(test)]
 mod operating;

@@ -93,9 +93,19 @@ const POOL: [&str; 10] = [
     "hash_bits",
     "panic",
 ];
-const MEMBER: [&str; 11] = [
-    "member", "uri", "state", "override", "usable", "calls", "capacity", "weight", "priority",
-    "failures", "slot",
+const MEMBER: [&str; 12] = [
+    "member",
+    "uri",
+    "state",
+    "override",
+    "usable",
+    "calls",
+    "calls_elsewhere",
+    "capacity",
+    "weight",
+    "priority",
+    "failures",
+    "slot",
 ];
 const WORKER: [&str; 11] = [
     "process",
@@ -109,6 +119,18 @@ const WORKER: [&str; 11] = [
     "rejected",
     "torn",
     "panics",
+];
+
+const NODES: [&str; 9] = [
+    "sharing",
+    "sent",
+    "not_sent",
+    "received",
+    "refused",
+    "lost",
+    "keys_elsewhere",
+    "keys_unplaced",
+    "nodes",
 ];
 
 #[test]
@@ -173,6 +195,11 @@ fn every_command_answers_alike_over_both_transports() {
     let all: Vec<u64> = kamailio.processes().keys().map(|p| u64::from(*p)).collect();
     assert!(all.iter().all(|p| pids.contains(p)), "{pids:?} of {all:?}");
     assert_eq!(jsonrpc(&run, "kamscale.members", &["empty"]), Ok(json!([])));
+    let nodes = both(&run, &kamailio, &["kamscale.nodes"], &NODES);
+    assert_eq!(
+        (&nodes[0]["sharing"], &nodes[0]["nodes"]),
+        (&"no".into(), &json!([]))
+    );
     let words = ["kamscale.set_state", "conference", "m0", "draining"];
     let set = both(&run, &kamailio, &words, &MEMBER);
     assert_eq!(

@@ -25,6 +25,13 @@ pub(super) static MARK_DOWN_WINDOW_S: AtomicI32 = AtomicI32::new(30);
 /// `panic_threshold`: the share of a pool that may look down, in percent.
 pub(super) static PANIC_THRESHOLD: AtomicI32 = AtomicI32::new(50);
 
+/// `share`: 1 shares calls and sticky keys with other nodes through dmq.
+pub(super) static SHARE: AtomicI32 = AtomicI32::new(0);
+/// `share_timeout_s`: a node that is silent for so long is forgotten.
+pub(super) static SHARE_TIMEOUT_S: AtomicI32 = AtomicI32::new(10);
+/// A node says something every second; a few of its messages may be lost.
+const LEAST_SHARE_TIMEOUT_S: u64 = 3;
+
 /// What was set.
 pub(super) fn settings() -> Settings {
     let mut settings = SETTINGS.with(|s| s.clone());
@@ -35,6 +42,9 @@ pub(super) fn settings() -> Settings {
     settings.probing = probing::probing();
     settings.panic_threshold = u32::try_from(PANIC_THRESHOLD.load(Ordering::Relaxed)).unwrap_or(0);
     settings.retry_after_s = u32::try_from(RETRY_AFTER_S.load(Ordering::Relaxed)).unwrap_or(0);
+    settings.share = SHARE.load(Ordering::Relaxed) != 0;
+    let timeout_s = u64::from(at_least_1(&SHARE_TIMEOUT_S));
+    settings.share_timeout_s = timeout_s.max(LEAST_SHARE_TIMEOUT_S);
     settings
 }
 

@@ -7,7 +7,7 @@ use kamailio::rpc::{Args, Fault, RpcCommand, Value};
 use super::with;
 use crate::server::Server;
 use crate::worker::Worker;
-use crate::{explain, processes, publications, report};
+use crate::{explain, nodes, processes, publications, report};
 
 fn answer(
     f: impl FnOnce(&'static Server, &mut Worker) -> Result<Value, Fault>,
@@ -119,5 +119,18 @@ impl RpcCommand for Explain {
 
     fn run(args: &mut Args<'_>) -> Result<Value, Fault> {
         answer(|server, worker| explain::explain(server, worker, args))
+    }
+}
+
+/// `kamscale.nodes`
+pub(super) struct Nodes;
+
+impl RpcCommand for Nodes {
+    const NAME: &'static CStr = c"kamscale.nodes";
+    const DOC: &'static CStr =
+        c"Other nodes with which calls and sticky keys are shared, and messages";
+
+    fn run(_: &mut Args<'_>) -> Result<Value, Fault> {
+        answer(|server, _| Ok(nodes::nodes(server)))
     }
 }

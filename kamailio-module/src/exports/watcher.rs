@@ -1,5 +1,6 @@
-//! The process that watches over the members: it sends the probes and runs the event routes. It is
-//! there only if members are probed, or if the configuration handles an event of ours.
+//! The process that watches over the members: it sends the probes, runs the event routes, and shares
+//! with other nodes. It is there only if members are probed, if the configuration handles an event of
+//! ours, or if calls and keys are shared.
 
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
@@ -10,18 +11,22 @@ use kamailio::uac::{self, Answer, Request};
 use kamailio::{log, timer};
 use kamscale_shm::clock;
 
-use super::{SERVER, with};
+use super::{SERVER, sharing, with};
 use crate::health::events::{Event, Kind};
 use crate::health::{self, Probing, Watch};
 use crate::server::Server;
 
-/// Between two turns.
+/// Between two looks at the members.
 const PAUSE_US: u32 = 50_000;
+/// Between two turns if this node shares: so long a new key stays untold.
+const SHARING_PAUSE_US: u32 = 20_000;
 
 /// The events that the configuration handles.
 static ROUTES: OnceLock<Vec<(Kind, EventRoute)>> = OnceLock::new();
 /// Of the process that watches.
 static WATCH: Local<Option<Watch>> = Local::new(|| None);
+/// When it looks at the members again.
+static DUE_NS: Local<u64> = Local::new(|| 0);
 /// The event whose route runs now, for `$ks_event()` and others.
 static EVENT: Local<Option<Event>> = Local::new(|| None);
 
@@ -39,7 +44,9 @@ pub(super) fn prepare(server: &'static Server) -> Result<(), String> {
         .into_iter()
         .filter_map(|(kind, name)| Some((kind, EventRoute::find(name, callback)?)))
         .collect();
-    if routes.is_empty() && server.settings.probing.is_none() {
+    sharing::prepare(server)?;
+    let is_watching = !routes.is_empty() || server.settings.probing.is_some();
+    if !is_watching && !server.settings.share {
         return Ok(());
     }
     let routes = ROUTES.get_or_init(|| routes);
@@ -47,6 +54,9 @@ pub(super) fn prepare(server: &'static Server) -> Result<(), String> {
         uac::bind(answered).map_err(|e| format!("modparam \"probe_interval_s\": {e}"))?;
     }
     with(|server, worker| {
+        if !is_watching {
+            return;
+        }
         let mut watch = Watch::new(clock::monotonic_ns() ^ u64::from(process::pid()));
         watch.begin(server, worker.table(), clock::monotonic_ns());
         WATCH.with(|w| *w = Some(watch));
@@ -59,9 +69,14 @@ pub(super) fn prepare(server: &'static Server) -> Result<(), String> {
 pub(super) fn start() -> Result<(), String> {
     match ROUTES.get() {
         None => Ok(()),
-        Some(_) => timer::own_process(c"kamscale watcher", PAUSE_US, turn)
+        Some(_) => timer::own_process(c"kamscale watcher", pause_us(), turn)
             .map_err(|e| format!("starting the process that watches over members: {e}")),
     }
+}
+
+fn pause_us() -> u32 {
+    let shares = SERVER.get().is_some_and(|server| server.settings.share);
+    if shares { SHARING_PAUSE_US } else { PAUSE_US }
 }
 
 fn answered(word: usize, answer: &mut dyn Answer) {
@@ -73,11 +88,18 @@ fn answered(word: usize, answer: &mut dyn Answer) {
 /// One turn. Nothing of this process is held while something is sent or a route runs, as a script
 /// may come back to it.
 fn turn() {
+    sharing::turn();
+    let now_ns = clock::monotonic_ns();
+    if DUE_NS.with(|due| now_ns < *due) {
+        return;
+    }
+    // A turn of no other use comes at the pace of the process.
+    let pause_ns = u64::from(PAUSE_US - pause_us()) * 1000;
+    DUE_NS.with(|due| *due = now_ns + pause_ns);
     let turn = with(|server, worker| {
         worker.refresh(server);
         let row = worker.row(server);
         let applied = row.map_or(0, |row| row.applied.load(Ordering::Relaxed));
-        let now_ns = clock::monotonic_ns();
         WATCH.with(|watch| {
             let watch = watch.as_mut()?;
             Some(watch.turn(server, worker.table(), applied, now_ns))

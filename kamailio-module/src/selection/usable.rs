@@ -116,15 +116,15 @@ impl Usable<'_> {
         load.capacity == 0 || load.calls < load.capacity
     }
 
-    /// What it carries. Where members report them, a node counts its own calls only, so the larger
-    /// number is nearer to the truth, and the member knows its capacity best.
+    /// What it carries. A node counts its own calls and those of nodes that share; where members report
+    /// theirs, the larger number is nearer to the truth, and the member knows its capacity best.
     #[inline]
     pub(super) fn load(&self, member: &Member<'_>) -> Load {
         let Some(row) = self.observed.member(member.slot()) else {
             return Load::new(0, member.capacity());
         };
         let is_probing = self.observed.is_probing();
-        let mut calls = row.carries(member.id(), is_probing);
+        let mut calls = self.observed.carries(member.slot(), member.id());
         let mut capacity = member.capacity();
         if is_probing
             && row.is_of(member.id())
