@@ -55,7 +55,8 @@ fn all_calls(kamailio: &Kamailio<'_>) -> u32 {
 #[test]
 fn one_answers_the_others_are_cancelled_and_the_call_counts_once_on_who_answered() {
     let run = RunDir::new("forking");
-    let (members, kamailio) = start(&run, "");
+    // One worker: with more, tm may miss that a branch rings while another one is answered, and not cancel it.
+    let (members, kamailio) = start(&run, "children=1\n");
     let client = SipClient::new(&run);
     // Whoever is the first one in turn: over four calls each of them is the winner of one.
     for (number, winner) in members.iter().enumerate() {
