@@ -19,11 +19,17 @@ pub(super) fn least_calls<'a>(
     for member in turns.filter_map(|i| pool.active(i)) {
         let load = usable.load(&member);
         // Whether it may be used is asked last: few members are less loaded than all before them.
-        if best.is_none_or(|(_, least)| load.is_below(least)) && usable.is(&member) {
+        if best.is_none_or(|(_, least)| load.is_below(least)) && may_be_used(usable, &member) {
             best = Some((member, load));
         }
     }
     best.map(|(member, _)| member)
+}
+
+/// Asked of few members: out of the way of all others.
+#[inline(never)]
+fn may_be_used(usable: &Usable<'_>, member: &Member<'_>) -> bool {
+    usable.is(member)
 }
 
 /// Mitzenmacher 2001: of two random members the less loaded; almost as even as looking at all.
