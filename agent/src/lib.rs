@@ -16,6 +16,7 @@ pub mod cli;
 pub mod cloud;
 pub mod config;
 pub mod decision;
+pub mod dns;
 pub mod gnocchi;
 pub mod heat;
 pub mod http;

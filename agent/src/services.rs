@@ -9,6 +9,7 @@ use async_trait::async_trait;
 
 use crate::cloud::{Cloud, CloudError, Keystone, Traffic};
 use crate::config::{Config, NodeSource};
+use crate::dns::{Dns, Names};
 use crate::gnocchi;
 use crate::journal::now_s;
 use crate::lease::{Lease, LeaseError};
@@ -36,6 +37,8 @@ pub struct Services {
     pub watch: Option<Watch>,
     /// Signals that are asked for.
     pub survey: Option<Survey>,
+    /// Host names that are looked up.
+    pub names: Option<Names>,
 }
 
 /// Why something cannot be reached at all; what is away for a while is no error here.
@@ -81,6 +84,10 @@ impl Services {
             host: config.host.clone().map(Host::new),
             lead: lease.map(|lease| Lead::start(lease, Duration::from_secs_f64(keep_every))),
             sink: gnocchi(config, cloud.as_ref()),
+            names: Some(Names::start(
+                Arc::new(Dns::new(config.dns.servers())),
+                config.dns.pace(),
+            )),
             survey,
             watch,
             cloud,

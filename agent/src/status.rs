@@ -202,8 +202,11 @@ pub struct PoolStatus {
 /// One member.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MemberStatus {
-    /// Where requests go.
+    /// Where requests go, as it was configured.
     pub uri: String,
+    /// Of its host name, if the URI has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<NameStatus>,
     /// joining, active, draining or stopping.
     pub state: String,
     /// Who brought it: plan, config or command.
@@ -229,4 +232,26 @@ pub struct MemberStatus {
     pub since_s: f64,
     /// Its process, if the agent started one.
     pub pid: Option<u32>,
+}
+
+/// The host name in a member's URI.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct NameStatus {
+    /// The URI with the address where requests go; none while it was never found.
+    pub address: Option<String>,
+    /// When it was found last, in unix seconds; not known after a restart until it was looked up.
+    pub found_s: Option<f64>,
+    /// Why it cannot be found now, if so.
+    pub problem: Option<String>,
+}
+
+impl NameStatus {
+    /// In one word: `found`; `kept`, at the address that it had; `unknown`, as it was never found.
+    pub fn state(&self) -> &'static str {
+        match (&self.address, &self.problem) {
+            (Some(_), None) => "found",
+            (Some(_), Some(_)) => "kept",
+            (None, _) => "unknown",
+        }
+    }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::table::{aligned, columns, duration};
 use crate::journal::{Event, now_s};
-use crate::status::{PoolStatus, Status};
+use crate::status::{MemberStatus, PoolStatus, Status};
 
 pub(super) const MISMATCH: &str = "the agent answers in a way this command line does not know; \
                         install the same version of both, or use --json";
@@ -82,7 +82,55 @@ fn around(status: &Status) -> String {
     for (name, problem) in pools.filter_map(|(name, pool)| Some((name, pool.problem.as_ref()?))) {
         let _ = writeln!(text, "cloud     NO ANSWER for pool {name}: {problem}");
     }
+    let members = status.pools.values().flat_map(|pool| pool.members.values());
+    let lost: Vec<_> = members.filter_map(lost_name).collect();
+    if let Some((uri, why)) = lost.first() {
+        let count = lost.len();
+        let _ = writeln!(
+            text,
+            "names     {count} NOT FOUND, as {uri}: {why}; `kamscale pool NAME` shows the members"
+        );
+    }
     text
+}
+
+/// The URI of a member whose name is not found now, and why.
+fn lost_name(member: &MemberStatus) -> Option<(&str, &str)> {
+    let problem = member.name.as_ref()?.problem.as_ref()?;
+    Some((&member.uri, problem))
+}
+
+/// Where requests to a member go: its URI, and what its name was found to be.
+fn uri(member: &MemberStatus) -> String {
+    let Some(name) = &member.name else {
+        return member.uri.clone();
+    };
+    let address = name.address.as_deref().unwrap_or("no address yet");
+    format!("{} = {address}", member.uri)
+}
+
+/// What is to be said of names below a pool's members.
+fn names(pool: &PoolStatus, now_s: f64) -> String {
+    let mut text = String::new();
+    for (member, status) in &pool.members {
+        let (Some(name), Some((_, problem))) = (&status.name, lost_name(status)) else {
+            continue;
+        };
+        let effect = match (&name.address, name.found_s) {
+            (Some(_), Some(found_s)) => {
+                let ago = duration(now_s - found_s);
+                format!("found {ago} ago, and used as it was then")
+            }
+            (Some(_), None) => "used as it was found before the agent's start".into(),
+            (None, _) => "not used until it is found".into(),
+        };
+        let _ = writeln!(text, "{member}: name NOT FOUND: {problem}; {effect}");
+    }
+    if text.is_empty() {
+        text
+    } else {
+        format!("\n{text}")
+    }
 }
 
 pub(super) fn pools(value: &Value) -> String {
@@ -154,10 +202,10 @@ pub(super) fn pool(name: &str, value: &Value) -> String {
             &format!("{calls}/{}", status.capacity_calls),
             &status.weight.to_string(),
             &status.origin,
-            &status.uri,
+            &uri(status),
         ]));
     }
-    text + &aligned(&rows)
+    text + &aligned(&rows) + &names(&pool, now_s())
 }
 
 pub(super) fn events(value: &Value) -> String {

@@ -1,5 +1,6 @@
 //! The rules between values, which TOML and types cannot say.
 
+mod dns;
 mod features;
 mod host;
 mod lease;
@@ -15,6 +16,7 @@ use kamscale_shm::spec::is_name;
 
 use super::{Config, Listen, PoolConfig};
 use crate::plan::{Mode, Policy};
+use dns::check_dns;
 use features::check_feature;
 use host::check_host;
 use lease::check_lease;
@@ -91,6 +93,7 @@ pub(super) fn check(config: &Config) -> Checked {
     check_cloud(config)?;
     config.lease.as_ref().map_or(Ok(()), check_lease)?;
     config.host.as_ref().map_or(Ok(()), check_host)?;
+    check_dns(&config.dns)?;
     config
         .prometheus
         .as_ref()

@@ -7,6 +7,7 @@ mod addresses;
 mod check;
 mod cloud;
 mod describe;
+mod dns;
 mod feature;
 mod heat;
 mod host;
@@ -29,6 +30,7 @@ use serde::Deserialize;
 pub use addresses::Addresses;
 pub use cloud::CloudConfig;
 pub use describe::describe;
+pub use dns::DnsConfig;
 pub use feature::{Admit, FeatureConfig};
 pub use heat::{HeatActuator, HeatConfig};
 pub use host::HostConfig;
@@ -71,6 +73,9 @@ pub struct Config {
     pub host: Option<HostConfig>,
     /// Prometheus as a source, if any.
     pub prometheus: Option<PrometheusConfig>,
+    /// How host names in members' URIs are looked up.
+    #[serde(default)]
+    pub dns: DnsConfig,
 }
 
 /// Section `[agent]`.

@@ -83,8 +83,8 @@ impl super::Config {
     /// Whether what is reached beyond this machine is the same in another configuration.
     pub fn reaches_as(&self, other: &super::Config) -> bool {
         (&self.cloud, &self.gnocchi, &self.nodes) == (&other.cloud, &other.gnocchi, &other.nodes)
-            && (&self.lease, &self.prometheus, &self.host)
-                == (&other.lease, &other.prometheus, &other.host)
+            && (&self.lease, &self.prometheus, &self.host, &self.dns)
+                == (&other.lease, &other.prometheus, &other.host, &other.dns)
             && self.needs_cloud() == other.needs_cloud()
     }
 }

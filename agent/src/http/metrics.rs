@@ -60,7 +60,7 @@ fn render(status: &Status) -> Result<String, std::fmt::Error> {
     add_cloud(&mut registry, status);
     let pools = PoolMetrics::register(&mut registry);
     for (name, pool) in &status.pools {
-        pools.set(name, pool);
+        pools.set(name, pool, status.now_s);
     }
     for (name, stack) in &status.stacks {
         pools.set_decided(name, stack);

@@ -106,7 +106,7 @@ pub fn observe(
             phase,
             calls,
             capacity: member.capacity_calls,
-            down: row.is_some_and(|row| row.down),
+            down: is_down(member, row),
             elastic: member.origin == Origin::Plan,
             age_s: age_s(member, now_s),
         });
@@ -148,6 +148,12 @@ fn age_s(member: &Member, now_s: f64) -> f64 {
     since_s.map_or(0.0, |since_s| (now_s - since_s).max(0.0))
 }
 
+/// Whether a member carries nothing: Kamailio found it down, or cannot know where it is.
+fn is_down(member: &Member, row: Option<&MemberObserved>) -> bool {
+    let is_lost = member.stage != Stage::Booting && member.destination().is_none();
+    is_lost || row.is_some_and(|row| row.down)
+}
+
 /// The stage of a member, and what an operator said about it in Kamailio (`kamscale.set_state`).
 fn phase(member: &Member, row: Option<&MemberObserved>) -> Option<Phase> {
     let overridden = row.and_then(|row| row.override_state);
@@ -174,6 +180,7 @@ pub(crate) mod tests {
     pub(crate) fn member(stage: Stage) -> Member {
         Member {
             uri: "sip:127.0.0.1".into(),
+            located: None,
             capacity_calls: 20,
             weight: 100,
             options: Default::default(),

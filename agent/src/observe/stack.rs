@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Around, Seen, age_s, assemble, phase};
+use super::{Around, Seen, age_s, assemble, is_down, phase};
 use crate::config::StackConfig;
 use crate::plan::{MemberView, Observation, Phase, Signal, SignalKind};
 use crate::state::{Member, Origin, State};
@@ -68,7 +68,7 @@ pub fn observe_stack(
             },
             calls,
             capacity: member.capacity_calls,
-            down: row.is_some_and(|row| row.down),
+            down: is_down(member, row),
             elastic: member.origin == Origin::Plan && member.stack.is_some(),
             age_s: age_s(member, now_s),
         });

@@ -90,6 +90,7 @@ impl Agent {
         let uri = actuator.uri(&order).unwrap_or_default();
         let member = Member {
             uri: uri.clone(),
+            located: None,
             capacity_calls: config.member.capacity_calls,
             weight: config.member.weight,
             options: config.member.options(),

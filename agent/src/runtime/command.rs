@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Agent, SignalRequest};
 use crate::actuator::Handle;
 use crate::config::MemberTemplate;
+use crate::dns::is_name;
 use crate::journal::Event;
 use crate::state::{Member, Origin, Stage};
 
@@ -168,6 +169,7 @@ impl Agent {
         }
         let member = Member {
             uri: uri.into(),
+            located: None,
             capacity_calls,
             weight: request.weight.unwrap_or(config.member.weight),
             options,
@@ -184,7 +186,10 @@ impl Agent {
             .member(pool, name)
             .with("uri", uri);
         self.journal.record(event.reason("added by an operator"));
-        Ok(format!("{pool}/{name} is active"))
+        Ok(match is_name(uri) {
+            true => format!("{pool}/{name} is active as soon as the address of its name is known"),
+            false => format!("{pool}/{name} is active"),
+        })
     }
 
     fn drain(&mut self, request: &MemberRequest, now_s: f64) -> Answer {

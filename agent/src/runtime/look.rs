@@ -93,6 +93,7 @@ impl Agent {
         let name = free.unwrap_or_else(|| state.next_name(pool));
         let member = Member {
             uri: String::new(),
+            located: None,
             capacity_calls: config.member.capacity_calls,
             weight: config.member.weight,
             options: config.member.options(),

@@ -10,6 +10,7 @@ mod boot;
 mod command;
 mod decide;
 mod look;
+mod names;
 mod nodes;
 mod operate;
 mod reconcile;
@@ -91,6 +92,8 @@ pub struct Agent {
     /// Machines (pool, name) that answer and wait for the others of their stack.
     ready: BTreeSet<(String, String)>,
     together: nodes::Together,
+    /// What is known of the host names in members' URIs.
+    names: names::NameBook,
     /// How much of this host is used, if it is measured.
     shares: Option<Shares>,
     /// Members (pool, name) that were found booted, or booting.

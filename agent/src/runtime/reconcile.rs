@@ -24,7 +24,7 @@ impl Agent {
             }
             if !self.config.reaches_as(&config) {
                 return Err(format!(
-                    "{}: cloud, gnocchi, prometheus, nodes, lease and host, and the first `heat` \
+                    "{}: cloud, gnocchi, prometheus, nodes, lease, host and dns, and the first `heat` \
                      section, change only by a restart",
                     self.config_file.display()
                 ));
@@ -141,7 +141,7 @@ fn reconcile_members(state: &mut PoolState, pool: &PoolConfig, now_s: f64) {
         let new = fixed_member(fixed, pool, now_s);
         match state.members.get_mut(&fixed.name) {
             Some(member) if member.origin != Origin::Plan => {
-                member.uri = new.uri;
+                member.set_uri(new.uri);
                 member.capacity_calls = new.capacity_calls;
                 member.weight = new.weight;
                 member.options = new.options;
@@ -164,6 +164,7 @@ fn reconcile_members(state: &mut PoolState, pool: &PoolConfig, now_s: f64) {
 fn fixed_member(fixed: &FixedMember, pool: &PoolConfig, now_s: f64) -> Member {
     Member {
         uri: fixed.uri.clone(),
+        located: None,
         capacity_calls: fixed.capacity_calls.unwrap_or(pool.member.capacity_calls),
         weight: fixed.weight.unwrap_or(pool.member.weight),
         options: fixed.options(&pool.member),

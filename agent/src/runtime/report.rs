@@ -223,11 +223,15 @@ impl Agent {
     fn member_status(&self, pool: &str, name: &str, member: &Member) -> MemberStatus {
         let row = self.seen.member(pool, name);
         let overridden = row.and_then(|row| row.override_state);
+        let stage = match member.destination() {
+            // Kamailio does not know it yet.
+            None if member.stage != Stage::Stopping => Stage::Booting,
+            _ => member.stage,
+        };
         MemberStatus {
             uri: member.uri.clone(),
-            state: overridden
-                .map_or(member.stage.name(), |state| state.name())
-                .into(),
+            name: self.name_status(member),
+            state: overridden.map_or(stage.name(), |state| state.name()).into(),
             origin: match member.origin {
                 Origin::Plan => "plan".into(),
                 Origin::Config => "config".into(),

@@ -25,6 +25,7 @@ impl Agent {
         }
         self.note_kamailio();
         self.stand(now_s);
+        self.follow_names();
         self.count(now_s);
         self.survey();
         self.admit(now_s);
@@ -68,8 +69,9 @@ impl Agent {
     pub(super) fn publish_and_report(&mut self, now_s: f64) {
         let changed =
             self.proxy.generation() == 0 || !self.is_published() || !self.proxy.is_in_force();
-        let mut in_force = true;
-        if changed {
+        let waits = changed && self.waits_for_names(now_s);
+        let mut in_force = !waits;
+        if changed && !waits {
             let table = state::table(&self.state, &self.config.pools);
             match self.proxy.publish(&table) {
                 Ok(generation) => {

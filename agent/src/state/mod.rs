@@ -15,6 +15,7 @@ use kamscale_shm::MemberOptions;
 use serde::{Deserialize, Serialize};
 
 use crate::actuator::Handle;
+use crate::dns::is_name;
 use crate::plan::Memory;
 
 pub use file::{StateError, load, save, set_aside};
@@ -216,8 +217,11 @@ impl Stage {
 /// One member.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Member {
-    /// Where requests go; empty until its address is known.
+    /// Where requests go; empty until its address is known. It may have a host name.
     pub uri: String,
+    /// The same with the address that its host name was found to have, if it has a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub located: Option<String>,
     /// Calls that it may carry.
     pub capacity_calls: u32,
     /// Share of requests against its siblings.
@@ -243,6 +247,25 @@ pub struct Member {
 }
 
 impl Member {
+    /// Where requests go, with an address in it; `None` while that is not known.
+    pub fn destination(&self) -> Option<&str> {
+        match &self.located {
+            Some(located) => Some(located),
+            None if self.uri.is_empty() || is_name(&self.uri) => None,
+            None => Some(&self.uri),
+        }
+    }
+
+    /// Gives it another URI. If that has a name, the old address serves until the name is found.
+    pub fn set_uri(&mut self, uri: String) {
+        if self.uri == uri {
+            return;
+        }
+        let before = self.destination().map(str::to_owned);
+        self.located = before.filter(|_| is_name(&uri));
+        self.uri = uri;
+    }
+
     /// Goes to another stage.
     pub fn enter(&mut self, stage: Stage, now_s: f64) {
         self.stage = stage;

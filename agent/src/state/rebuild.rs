@@ -9,6 +9,7 @@ use kamscale_shm::{DesiredState, TableSpec};
 use super::{Member, Origin, PoolState, Stage, State};
 use crate::actuator::{Actuator, Handle, Order};
 use crate::config::Config;
+use crate::dns::is_name;
 use crate::plan::Memory;
 
 /// Takes over the members of the table; processes are found by their names.
@@ -36,15 +37,15 @@ pub fn rebuild(
                     .then(|| actuator.find(&order))
                     .flatten()
             });
-            let fixed = pool_config
-                .members
-                .iter()
-                .any(|member| member.name == spec.name);
+            let mut fixed = pool_config.members.iter();
+            let fixed = fixed.find(|member| member.name == spec.name);
             let origin = match (&process, fixed) {
                 (Some(_), _) => Origin::Plan,
-                (None, true) => Origin::Config,
-                (None, false) => Origin::Command,
+                (None, Some(_)) => Origin::Config,
+                (None, None) => Origin::Command,
             };
+            // What stands in the table is the address of its name.
+            let name = fixed.filter(|member| is_name(&member.uri));
             let stage = match (spec.state, origin) {
                 (DesiredState::Joining, Origin::Plan) => Stage::Booting,
                 (DesiredState::Joining | DesiredState::Active, _) => Stage::Active,
@@ -62,7 +63,8 @@ pub fn rebuild(
             rebuilt.members.insert(
                 spec.name.clone(),
                 Member {
-                    uri: spec.uri.clone(),
+                    uri: name.map_or(&spec.uri, |member| &member.uri).clone(),
+                    located: name.map(|_| spec.uri.clone()),
                     capacity_calls: spec.capacity,
                     weight: spec.weight,
                     options: spec.options.clone(),

@@ -1,11 +1,16 @@
 //! From the state to the table that Kamailio routes by.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use kamscale_shm::{DesiredState, MemberSpec, PoolSpec, TableSpec};
+use kamscale_shm::{DesiredState, MemberOptions, MemberSpec, PoolSpec, TableSpec};
 
 use super::{Member, Members, Stage, State};
 use crate::config::PoolConfig;
+use crate::dns::Target;
+
+/// The attribute that has the host name of a member.
+const HOST: &str = "host";
 
 /// The table of all configured pools. Members that are being stopped are in it no more.
 pub fn table(state: &State, pools: &BTreeMap<String, PoolConfig>) -> TableSpec {
@@ -14,14 +19,14 @@ pub fn table(state: &State, pools: &BTreeMap<String, PoolConfig>) -> TableSpec {
         hash_bits: config.hash_bits,
         options: config.options(),
         members: listed(state, name)
-            .map(|(name, state, member)| MemberSpec {
+            .map(|(name, state, member, uri)| MemberSpec {
                 name: name.clone(),
-                uri: member.uri.clone(),
+                uri: uri.to_owned(),
                 state,
                 weight: member.weight,
                 priority: member.priority,
                 capacity: member.capacity_calls,
-                options: member.options.clone(),
+                options: options_of(member).into_owned(),
             })
             .collect(),
     });
@@ -33,14 +38,15 @@ pub fn table(state: &State, pools: &BTreeMap<String, PoolConfig>) -> TableSpec {
 /// Whether [`table`] would be this one; every round asks, and nothing is copied for the answer.
 pub fn is_table(spec: &TableSpec, state: &State, pools: &BTreeMap<String, PoolConfig>) -> bool {
     let same_pool = |(spec, (name, config)): (&PoolSpec, (&String, &PoolConfig))| {
-        let members = listed(state, name).map(|(name, state, member)| {
+        let members = listed(state, name).map(|(name, state, member, uri)| {
             let numbers = (member.weight, member.priority, member.capacity_calls);
-            let texts = (name.as_str(), member.uri.as_str(), &member.options);
-            (texts, state, numbers)
+            let options = options_of(member);
+            ((name.as_str(), uri, options), state, numbers)
         });
         let specified = spec.members.iter().map(|spec| {
             let numbers = (spec.weight, spec.priority, spec.capacity);
-            let texts = (spec.name.as_str(), spec.uri.as_str(), &spec.options);
+            let options = Cow::Borrowed(&spec.options);
+            let texts = (spec.name.as_str(), spec.uri.as_str(), options);
             (texts, spec.state, numbers)
         });
         spec.name == *name
@@ -69,11 +75,35 @@ impl Tabled {
     }
 }
 
-/// The members of a pool that stand in the table, with the state in which they do.
+/// The options with which a member stands in the table: those of it whose URI has a host name say that
+/// name to scripts and operators, as its URI there has an address.
+fn options_of(member: &Member) -> Cow<'_, MemberOptions> {
+    let options = &member.options;
+    let target = member.located.as_ref().and(Target::parse(&member.uri).ok());
+    let Some(Target { name, .. }) = target else {
+        return Cow::Borrowed(options);
+    };
+    let attributes = match options.attributes.as_str() {
+        "" => format!("{HOST}={name}"),
+        own => format!("{own};{HOST}={name}"),
+    };
+    let named = MemberOptions {
+        attributes,
+        ..options.clone()
+    };
+    // Where there is no room for it, or an own one, it is left out.
+    if named.check().is_ok() {
+        Cow::Owned(named)
+    } else {
+        Cow::Borrowed(options)
+    }
+}
+
+/// The members of a pool that stand in the table, with the state and the URI with which they do.
 fn listed<'s>(
     state: &'s State,
     pool: &str,
-) -> impl Iterator<Item = (&'s String, DesiredState, &'s Member)> {
+) -> impl Iterator<Item = (&'s String, DesiredState, &'s Member, &'s str)> {
     let members = state.pools.get(pool).into_iter();
     let members = members.flat_map(|pool| &pool.members);
     members.filter_map(|(name, member)| {
@@ -83,8 +113,8 @@ fn listed<'s>(
             Stage::Draining | Stage::Leaving | Stage::Held => DesiredState::Draining,
             Stage::Stopping => return None,
         };
-        // While it has no URI nobody knows where it is.
-        (!member.uri.is_empty()).then_some((name, state, member))
+        // Until its address is known nobody can send there.
+        Some((name, state, member, member.destination()?))
     })
 }
 
@@ -110,8 +140,10 @@ mod tests {
         ]);
         let spec = table(&state, &pools);
         assert!(is_table(&spec, &state, &pools));
-        let changes: [fn(&mut Member); 7] = [
+        let changes: [fn(&mut Member); 9] = [
             |m| m.uri = "sip:127.0.0.2".into(),
+            |m| m.uri = "sip:conf.example.net".into(),
+            |m| m.located = Some("sip:127.0.0.3".into()),
             |m| m.uri = String::new(),
             |m| m.weight = 1,
             |m| m.priority = 1,

@@ -41,6 +41,7 @@ fn status(decision: &Decision) -> PoolStatus {
     let members = decision.input.observation.members.iter().map(|member| {
         let status = MemberStatus {
             uri: "sip:192.0.2.1".into(),
+            name: None,
             state: "active".into(),
             origin: if member.elastic { "plan" } else { "config" }.into(),
             held: false,

@@ -34,6 +34,11 @@ struct Member {
     member: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NameState {
+    state: &'static str,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct PoolMetrics {
     load: Family<Pool, FloatGauge>,
@@ -48,6 +53,8 @@ pub(super) struct PoolMetrics {
     paused: Family<Pool, Gauge>,
     member_calls: Family<Member, Gauge>,
     member_failures: Family<Member, Counter>,
+    names: Family<NameState, Gauge>,
+    name_age: Family<Member, FloatGauge>,
 }
 
 impl PoolMetrics {
@@ -88,10 +95,14 @@ impl PoolMetrics {
             "Failures by scripts",
             m.member_failures.clone(),
         );
+        let help = "Members with a host name: found, kept (at the address that it had), unknown";
+        registry.register("member_names", help, m.names.clone());
+        let help = "Since a member's host name was found last";
+        registry.register("member_name_age_seconds", help, m.name_age.clone());
         m
     }
 
-    pub(super) fn set(&self, name: &str, pool: &PoolStatus) {
+    pub(super) fn set(&self, name: &str, pool: &PoolStatus, now_s: f64) {
         let label = Pool { pool: name.into() };
         if let Some(load) = pool.load {
             self.load.get_or_create(&label).set(load);
@@ -129,6 +140,14 @@ impl PoolMetrics {
             self.member_failures
                 .get_or_create(&label)
                 .inc_by(status.failures);
+            if let Some(name) = &status.name {
+                let state = name.state();
+                self.names.get_or_create(&NameState { state }).inc();
+                if let Some(found_s) = name.found_s {
+                    let age_s = (now_s - found_s).max(0.0);
+                    self.name_age.get_or_create(&label).set(age_s);
+                }
+            }
         }
     }
 

@@ -66,6 +66,7 @@ impl Node {
 fn status(name: &str, calls: u32) -> Status {
     let member = |calls| MemberStatus {
         uri: "sip:127.0.0.1".into(),
+        name: None,
         state: "active".into(),
         origin: "plan".into(),
         held: false,
