@@ -27,6 +27,28 @@ pub fn load(path: &Path) -> Result<Table, String> {
     table(&spec).map_err(|e| format!("{}: {e}", path.display()))
 }
 
+/// The members whose URIs have a host name, in words: the first, and how many there are; `None`
+/// if all have addresses.
+#[must_use]
+pub fn named(table: &Table) -> Option<String> {
+    let members = table
+        .pools()
+        .flat_map(|pool| pool.members().map(move |m| (pool, m)));
+    let mut named = members.filter(|(_, member)| member.address().is_none());
+    let (pool, member) = named.next()?;
+    let text = |bytes| String::from_utf8_lossy(bytes);
+    let first = format!(
+        "{}/{} has a host name ({})",
+        text(pool.name()),
+        text(member.name()),
+        text(member.uri())
+    );
+    Some(match named.count() {
+        0 => first,
+        more => format!("{first}, and {more} more"),
+    })
+}
+
 /// A table that no agent published: slots in the order of the file.
 fn table(spec: &TableSpec) -> Result<Table, String> {
     let rows: Vec<RowTable> = spec

@@ -87,6 +87,12 @@ impl Server {
             Some(path) => Some(pools_file::load(path)?),
             None => None,
         };
+        if let Some(names) = table.as_ref().and_then(pools_file::named) {
+            kamailio::log::warning(format_args!(
+                "pools_file: {names}: Kamailio looks this up when it sends, and a request may wait for \
+                 it; write addresses, or let kamscale-agent look names up"
+            ));
+        }
         std::fs::create_dir_all(&settings.shm_dir).map_err(|e| {
             let dir = settings.shm_dir.display();
             format!("modparam \"shm_dir\": making {dir}: {e} (make it, owned by Kamailio's user)")

@@ -8,6 +8,7 @@ use std::process::Command;
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::dns::where_resolv_conf_is;
 use crate::process::Process;
 use crate::run::RunDir;
 use crate::tools::built;
@@ -22,6 +23,7 @@ pub struct AgentSetup<'a> {
     pools: String,
     environment: Vec<(String, String)>,
     also_listen: Option<String>,
+    resolv_conf: Option<PathBuf>,
 }
 
 impl<'a> AgentSetup<'a> {
@@ -35,6 +37,7 @@ impl<'a> AgentSetup<'a> {
             pools: pools.into(),
             environment: Vec::new(),
             also_listen: None,
+            resolv_conf: None,
         }
     }
 
@@ -63,6 +66,13 @@ impl<'a> AgentSetup<'a> {
     #[must_use]
     pub fn also_listen(mut self, address: &str) -> Self {
         self.also_listen = Some(address.into());
+        self
+    }
+
+    /// Asks the DNS servers of this file instead of those of /etc/resolv.conf; root may do that.
+    #[must_use]
+    pub fn resolv_conf(mut self, file: PathBuf) -> Self {
+        self.resolv_conf = Some(file);
         self
     }
 
@@ -96,6 +106,9 @@ impl<'a> AgentSetup<'a> {
         // What it makes finds its files here.
         command.current_dir(self.run.path());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        if let Some(file) = &self.resolv_conf {
+            command = where_resolv_conf_is(file, &command);
+        }
         Process::spawn(self.run, &format!("agent-{}", self.instance), &mut command)
     }
 

@@ -12,6 +12,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::client::SipClient;
+use crate::dns::where_resolv_conf_is;
 use crate::kamcmd;
 use crate::process::Process;
 use crate::run::RunDir;
@@ -27,6 +28,7 @@ pub struct KamailioSetup<'a> {
     sip: SocketAddr,
     defines: BTreeMap<String, String>,
     options: Vec<String>,
+    resolv_conf: Option<PathBuf>,
 }
 
 impl<'a> KamailioSetup<'a> {
@@ -64,6 +66,13 @@ impl<'a> KamailioSetup<'a> {
         self
     }
 
+    /// Asks the DNS servers of this file instead of those of /etc/resolv.conf; root may do that.
+    #[must_use]
+    pub fn resolv_conf(mut self, file: PathBuf) -> Self {
+        self.resolv_conf = Some(file);
+        self
+    }
+
     /// The command line, for tests that need another way of starting (`kamailio -c`).
     #[must_use]
     pub fn command(&self) -> Command {
@@ -96,7 +105,10 @@ impl<'a> KamailioSetup<'a> {
             command.args(["-A", &format!("{name}={value}")]);
         }
         command.args(&self.options).current_dir(self.run.path());
-        command
+        match &self.resolv_conf {
+            Some(file) => where_resolv_conf_is(file, &command),
+            None => command,
+        }
     }
 
     fn socket(&self) -> PathBuf {
@@ -156,6 +168,7 @@ impl<'a> Kamailio<'a> {
             sip: run.endpoint(),
             defines: BTreeMap::new(),
             options: Vec::new(),
+            resolv_conf: None,
         }
     }
 

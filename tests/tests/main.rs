@@ -55,6 +55,8 @@ mod minimal;
 #[cfg(test)]
 mod module_doc;
 #[cfg(test)]
+mod names;
+#[cfg(test)]
 mod no_agent;
 #[cfg(test)]
 mod nodes;
