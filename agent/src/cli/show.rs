@@ -88,7 +88,7 @@ fn around(status: &Status) -> String {
         let count = lost.len();
         let _ = writeln!(
             text,
-            "names     {count} NOT FOUND, as {uri}: {why}; `kamscale pool NAME` shows the members"
+            "names     {count} NOT FOUND, as {uri}: {why}; `kamscale pool show NAME` shows the members"
         );
     }
     text
@@ -232,7 +232,7 @@ pub(super) fn events(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::NodesStatus;
+    use crate::status::{NameStatus, NodesStatus};
 
     #[test]
     fn who_decides_and_what_cannot_be_reached_is_told() {
@@ -262,5 +262,63 @@ mod tests {
             assert!(text.contains(words), "{words} is missing in {text}");
         }
         assert_eq!(around(&Status::default()), "");
+    }
+
+    #[test]
+    fn names_that_cannot_be_found_are_told_with_what_that_means() {
+        let member = |address: Option<&str>, found_s, problem: Option<&str>| MemberStatus {
+            uri: "sip:conf.test".into(),
+            name: Some(NameStatus {
+                address: address.map(str::to_owned),
+                found_s,
+                problem: problem.map(str::to_owned),
+            }),
+            state: "active".into(),
+            origin: "config".into(),
+            held: false,
+            calls: None,
+            calls_here: None,
+            capacity_calls: 1,
+            weight: 1,
+            priority: 0,
+            down: false,
+            failures: 0,
+            since_s: 0.0,
+            pid: None,
+        };
+        let here = Some("sip:10.0.0.1:5060");
+        let members = [
+            ("well", member(here, Some(0.0), None)),
+            ("kept", member(here, Some(0.0), Some("no answer"))),
+            ("old", member(here, None, Some("no answer"))),
+            ("new", member(None, None, Some("has no address"))),
+        ];
+        let pool = PoolStatus {
+            members: members.map(|(name, m)| (name.to_owned(), m)).into(),
+            ..PoolStatus::default()
+        };
+        assert_eq!(
+            uri(&pool.members["well"]),
+            "sip:conf.test = sip:10.0.0.1:5060"
+        );
+        assert_eq!(uri(&pool.members["new"]), "sip:conf.test = no address yet");
+        let text = names(&pool, 300.0);
+        for words in [
+            "kept: name NOT FOUND: no answer; found 5 min ago, and used as it was then",
+            "old: name NOT FOUND: no answer; used as it was found before the agent's start",
+            "new: name NOT FOUND: has no address; not used until it is found",
+        ] {
+            assert!(text.contains(words), "{words} is missing in {text}");
+        }
+        assert!(!text.contains("well"), "{text}");
+        let status = Status {
+            pools: [("ccp".into(), pool)].into(),
+            ..Status::default()
+        };
+        let text = around(&status);
+        assert!(
+            text.contains("names     3 NOT FOUND, as sip:conf.test: "),
+            "{text}"
+        );
     }
 }

@@ -269,6 +269,7 @@ fn the_example_is_valid_and_names_every_key() {
         "agent",
         "host",
         "prometheus",
+        "dns",
         "pools.x",
         "stacks.x",
         "pools.x.probe",

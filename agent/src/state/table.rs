@@ -170,4 +170,38 @@ mod tests {
             assert!(!is_table(&spec, &state, &other));
         }
     }
+
+    #[test]
+    fn a_name_travels_as_an_address_and_is_told_beside_it() {
+        let mut named = member(Stage::Active);
+        named.set_uri("sips:conf.example.net".into());
+        assert_eq!(
+            named.destination(),
+            Some("sip:127.0.0.1"),
+            "the old address serves"
+        );
+        named.options.attributes = "site=fra".into();
+        let table = |member: &Member| {
+            let mut state = State::new("default");
+            let pool = state.pools.entry("ccp".into()).or_default();
+            pool.members.insert("a".into(), member.clone());
+            let pools = BTreeMap::from([("ccp".to_owned(), PoolConfig::default())]);
+            let spec = super::table(&state, &pools);
+            assert!(is_table(&spec, &state, &pools));
+            spec.pools[0].members.first().cloned()
+        };
+        let spec = table(&named).unwrap();
+        assert_eq!(spec.uri, "sip:127.0.0.1");
+        assert_eq!(spec.options.attributes, "site=fra;host=conf.example.net");
+        named.options.attributes = "host=mine".into();
+        assert_eq!(table(&named).unwrap().options.attributes, "host=mine");
+        named.located = None;
+        assert_eq!(table(&named), None, "nobody knows where it is");
+        named.set_uri("sip:127.0.0.9".into());
+        let spec = table(&named).unwrap();
+        assert_eq!(
+            (spec.uri.as_str(), spec.options),
+            ("sip:127.0.0.9", named.options)
+        );
+    }
 }

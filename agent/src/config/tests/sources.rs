@@ -103,3 +103,33 @@ fn a_faulty_host_is_named() {
     let config = Config::parse(Path::new("agent.toml"), "[host]\n").unwrap();
     assert_eq!(config.host, Some(HostConfig::default()));
 }
+
+#[test]
+fn dns_is_asked_as_resolv_conf_says_unless_servers_are_named() {
+    let dns = |keys: &str| {
+        let text = format!("{LOCAL}\n[dns]\n{keys}");
+        Config::parse(Path::new("agent.toml"), &text).map(|config| config.dns.servers())
+    };
+    assert_eq!(dns("").unwrap(), []);
+    let servers = dns("servers = [\"192.0.2.1\", \"[2001:db8::1]:5353\"]").unwrap();
+    let servers: Vec<_> = servers.iter().map(ToString::to_string).collect();
+    assert_eq!(servers, ["192.0.2.1:53", "[2001:db8::1]:5353"]);
+    for (keys, problem) in [
+        (
+            "servers = [\"ns.example.net\"]",
+            "dns.servers: \"ns.example.net\" is no address",
+        ),
+        (
+            "min_ttl_s = 400",
+            "dns.min_ttl_s: min_ttl_s 400 is above max_ttl_s 300",
+        ),
+        (
+            "timeout_s = 0",
+            "dns.timeout_s: 0 is not in 0.1 to 60 seconds",
+        ),
+        ("family = \"ipv5\"", "dns.family: unknown variant `ipv5`"),
+    ] {
+        let error = dns(keys).unwrap_err().to_string();
+        assert!(error.contains(problem), "{error}");
+    }
+}
