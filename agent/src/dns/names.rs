@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kamscale_shm::hash::mix;
+use kamscale_shm::limits::MAX_MEMBERS;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -16,8 +17,8 @@ use crate::journal::now_s;
 
 /// Names that are looked up side by side.
 const MOST_AT_A_TIME: usize = 128;
-/// Answers that the loop has not taken; then the task waits for it.
-const MOST_FINDINGS: usize = 1024;
+/// Answers that the loop has not taken: one of each member. With more the task waits for the loop.
+const MOST_FINDINGS: usize = MAX_MEMBERS;
 /// After a failed look-up the next one follows after so long; each time twice that ...
 const RETRY: Duration = Duration::from_secs(1);
 /// ... up to this.
