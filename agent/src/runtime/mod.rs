@@ -93,7 +93,7 @@ pub struct Agent {
     ready: BTreeSet<(String, String)>,
     together: nodes::Together,
     /// What is known of the host names in members' URIs.
-    names: names::NameBook,
+    name_book: names::NameBook,
     /// How much of this host is used, if it is measured.
     shares: Option<Shares>,
     /// Members (pool, name) that were found booted, or booting.

@@ -92,7 +92,7 @@ impl Agent {
         let Some(names) = self.services.names.as_mut() else {
             return;
         };
-        let (fresh, events) = self.names.take(names.found());
+        let (fresh, events) = self.name_book.take(names.found());
         for event in events {
             self.journal.record(event);
         }
@@ -108,9 +108,9 @@ impl Agent {
         } else {
             BTreeSet::new()
         };
-        if wanted != self.names.wanted {
-            self.names.known.retain(|uri, _| wanted.contains(uri));
-            self.names.wanted.clone_from(&wanted);
+        if wanted != self.name_book.wanted {
+            self.name_book.known.retain(|uri, _| wanted.contains(uri));
+            self.name_book.wanted.clone_from(&wanted);
             if let Some(names) = &self.services.names {
                 names.want(wanted);
             }
@@ -133,7 +133,7 @@ impl Agent {
         for (pool, state) in &self.state.pools {
             let due = |member: &Member| {
                 let due = member.located.is_none() || fresh.contains(&member.uri);
-                due && self.names.wanted.contains(&member.uri)
+                due && self.name_book.wanted.contains(&member.uri)
             };
             let mut due = state
                 .members
@@ -146,7 +146,7 @@ impl Agent {
             let located = state.members.values().filter_map(|m| m.located.clone());
             let mut taken: HashSet<String> = located.collect();
             for (name, member) in due {
-                let known = self.names.known.get(&member.uri);
+                let known = self.name_book.known.get(&member.uri);
                 let (Some(known), Ok(target)) = (known, Target::parse(&member.uri)) else {
                     continue;
                 };
@@ -195,14 +195,14 @@ impl Agent {
         members.any(|member| {
             is_named(member)
                 && member.destination().is_none()
-                && !self.names.known.contains_key(&member.uri)
+                && !self.name_book.known.contains_key(&member.uri)
         })
     }
 
     /// What is told of a member's name, if it has one.
     pub(super) fn name_status(&self, member: &Member) -> Option<NameStatus> {
         is_named(member).then(|| {
-            let known = self.names.known.get(&member.uri);
+            let known = self.name_book.known.get(&member.uri);
             NameStatus {
                 address: member.located.clone(),
                 found_s: known.and_then(|known| known.found_s),

@@ -66,7 +66,7 @@ impl Agent {
             proxy,
             actuators,
             together: Together::default(),
-            names: NameBook::default(),
+            name_book: NameBook::default(),
             shares: None,
             services,
             journal,
