@@ -16,25 +16,28 @@ pub enum Algorithm {
     LeastCalls = 4,
     /// The less loaded of two random ones ("power of two choices").
     P2c = 5,
+    /// Of two random ones the one whose answers take less time, times what it carries.
+    Latency = 6,
     /// By a key: weighted, and a change moves only the keys that it must.
-    Hash = 6,
+    Hash = 7,
     /// As [`Self::Hash`], but past members that carry more than 1.25 times their share of the calls.
-    BoundedHash = 7,
+    BoundedHash = 8,
     /// By a key, which stays where it is while any of its calls lives.
-    Sticky = 8,
+    Sticky = 9,
     /// All at once, beginning with each in turn.
-    Fork = 9,
+    Fork = 10,
 }
 
 impl Algorithm {
     /// All of them, by their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::RoundRobin,
         Self::Random,
         Self::Weight,
         Self::Serial,
         Self::LeastCalls,
         Self::P2c,
+        Self::Latency,
         Self::Hash,
         Self::BoundedHash,
         Self::Sticky,
@@ -67,6 +70,7 @@ impl Algorithm {
             Self::Serial => "serial",
             Self::LeastCalls => "least_calls",
             Self::P2c => "p2c",
+            Self::Latency => "latency",
             Self::Hash => "hash",
             Self::Sticky => "sticky",
             Self::BoundedHash => "bounded_hash",

@@ -95,6 +95,17 @@ pub fn take_entry(word: &AtomicUsize) -> Option<usize> {
     Counted::from_word(before)?.entry
 }
 
+/// The call came to nothing with this status: a member that has no room, or is broken, must not look idle
+/// because it says so quickly. What concerns the callee or the caller alone is no refusal of the member.
+pub fn failed(observed: &Observed, word: &AtomicUsize, status: u16) {
+    if matches!(status, 408 | 480 | 486 | 500..=600)
+        && let Some(counted) = counted(word)
+        && let Some(row) = observed.member(counted.slot)
+    {
+        row.note_refusal();
+    }
+}
+
 /// The call has ended (or its dialog is destroyed): it is counted nowhere. May be called again.
 pub fn end(observed: &Observed, word: &AtomicUsize) {
     uncount(observed, word.swap(0, Ordering::AcqRel));

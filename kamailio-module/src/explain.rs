@@ -38,8 +38,10 @@ pub enum Reason {
     NotOwner,
     /// Calls of the key live on another member.
     LiveElsewhere,
-    /// It has no room for a new key: its calls, and its capacity.
-    Full(u32, u32),
+    /// It has no room (for a new key, or as its pool respects capacities): its calls, and its capacity.
+    Full(u64, u64),
+    /// It has just come up and gets so many percent of its weight.
+    Ramping(u32),
     /// Another one has a higher priority, or the same and comes first.
     LowerPriority(u16),
     /// Another one carries less: its calls, and its capacity.
@@ -62,6 +64,7 @@ impl Reason {
                 "full",
                 vec![(c"calls", int(calls)), (c"capacity", int(capacity))],
             ),
+            Self::Ramping(share) => ("ramping", vec![(c"share", int(share))]),
             Self::LowerPriority(is) => ("lower_priority", vec![(c"is", int(is))]),
             Self::MoreLoaded(calls, capacity) => (
                 "more_loaded",
@@ -103,6 +106,11 @@ pub fn against(server: &Server, pool: &Pool<'_>, member: &Member<'_>) -> Vec<Rea
             reasons.push(Reason::Health(health));
         }
     }
+    let usable = everybody(server, pool);
+    if usable.is_full(member) {
+        let load = usable.load(member);
+        reasons.push(Reason::Full(load.calls, load.capacity));
+    }
     if reasons.len() == before {
         reasons.push(Reason::NotUsable);
     }
@@ -116,7 +124,10 @@ fn behind(server: &Server, pool: &Pool<'_>, by: By, member: &Member<'_>) -> Opti
     let usable = everybody(server, pool);
     match by {
         By::Live(..) => Some(Reason::LiveElsewhere),
-        By::Room if !usable.has_room(member) => Some(Reason::Full(calls, member.capacity())),
+        By::Room if !usable.has_room(member) => {
+            let load = usable.load(member);
+            Some(Reason::Full(load.calls, load.capacity))
+        }
         By::Key | By::Room if member.weight() == 0 => Some(Reason::NoWeight),
         By::Key | By::Room => Some(Reason::NotOwner),
         By::Priority => Some(Reason::LowerPriority(member.priority())),
@@ -154,6 +165,7 @@ impl By {
             Algorithm::Random => Self::Turn("chance"),
             Algorithm::Weight => Self::Turn("weight"),
             Algorithm::P2c => Self::Turn("load_of_two"),
+            Algorithm::Latency => Self::Turn("latency_of_two"),
             Algorithm::Fork => Self::Turn("all"),
         }
     }
@@ -171,7 +183,7 @@ impl By {
 }
 
 fn everybody<'s>(server: &'s Server, pool: &Pool<'_>) -> Usable<'s> {
-    Usable::new(server, pool.slot(), &[])
+    Usable::new(server, pool, &[])
 }
 
 /// The member that a request with this key gets, then those that `ks_next_dst()` would go on to.
@@ -180,7 +192,7 @@ fn order<'a>(server: &Server, pool: &Pool<'a>, algorithm: Algorithm, key: u64) -
     let mut tried = Vec::new();
     let mut found: Vec<Member<'a>> = Vec::new();
     while found.len() < PLACES {
-        let usable = Usable::new(server, pool.slot(), &tried);
+        let usable = Usable::new(server, pool, &tried);
         let Some(next) = selection::select(pool, algorithm, key, &usable, &mut cursors) else {
             break;
         };
@@ -218,6 +230,10 @@ pub fn explain(server: &Server, worker: &mut Worker, args: &mut Args<'_>) -> Res
         let place = order.iter().position(|m| m.id() == member.id());
         let mut reasons = against(server, &pool, member);
         let takes = reasons.is_empty();
+        let share = everybody(server, &pool).share(member);
+        if takes && place != Some(0) && share < 100 {
+            reasons.push(Reason::Ramping(share));
+        }
         if takes && place != Some(0) {
             reasons.extend(behind(server, &pool, by, member));
         }
@@ -230,6 +246,8 @@ pub fn explain(server: &Server, worker: &mut Worker, args: &mut Args<'_>) -> Res
         ])
     };
     let members = part.filter_map(|i| pool.member(i));
+    let overflow = pool.overflow().and_then(|i| worker.table().pool(i));
+    let overflow = overflow.map_or(Value::Text(String::new()), |p| text(p.name()));
     let chosen = order
         .first()
         .map_or(Value::Text(String::new()), |m| text(m.name()));
@@ -240,6 +258,7 @@ pub fn explain(server: &Server, worker: &mut Worker, args: &mut Args<'_>) -> Res
         (c"key", word(&key)),
         (c"by", word(by.name())),
         (c"member", chosen),
+        (c"overflow", overflow),
     ];
     if let By::Live(here, elsewhere) = by {
         fields.push((c"calls_here", int(here)));

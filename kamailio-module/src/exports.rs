@@ -25,6 +25,7 @@ use crate::calls;
 use crate::nodes;
 use crate::routing::fork;
 use crate::server::{Server, now};
+use crate::slow_start::SlowStart;
 use crate::sums;
 use crate::worker::{self, Worker};
 use demand::{Admit, Count};
@@ -36,6 +37,8 @@ use functions::{
 static SERVER: OnceLock<Server> = OnceLock::new();
 /// What belongs to this process; there from `init` on.
 static WORKER: Local<Option<Worker>> = Local::new(|| None);
+/// What the timer process knows of members that have just come up.
+static SLOW_START: Local<SlowStart> = Local::new(SlowStart::new);
 /// Which desired file the timer process saw last.
 static DESIRED: Local<Option<(u64, u64)>> = Local::new(|| None);
 
@@ -93,7 +96,11 @@ impl Module for Kamscale {
 
 /// Whether every call is counted. If not, that is said, and an agent removes nothing.
 fn calls_are_tracked() -> bool {
-    let callbacks = dialog::Callbacks { ended, answered };
+    let callbacks = dialog::Callbacks {
+        failed,
+        ended,
+        answered,
+    };
     if let Err(why) = dialog::bind(callbacks) {
         log::warning(format_args!(
             "{why}: calls per member are not counted, least_calls and p2c see none, and an agent \
@@ -137,6 +144,13 @@ fn ended(word: &AtomicUsize) {
     }
 }
 
+/// A call came to nothing.
+fn failed(word: &AtomicUsize, status: u16) {
+    if let Some(server) = SERVER.get() {
+        calls::failed(&server.observed, word, status);
+    }
+}
+
 /// A forked call is answered.
 fn answered(word: &AtomicUsize, pool: usize, from: SocketAddr) {
     with(|server, worker| fork::answered(&server.observed, worker.table(), word, pool, from));
@@ -156,6 +170,7 @@ fn every_second() {
     let Some(server) = SERVER.get() else { return };
     server.observed.beat(now());
     with(sums::refresh);
+    with(|server, worker| SLOW_START.with(|slow| slow.look(&server.observed, worker)));
     let found = DESIRED.with(|seen| {
         *seen = server.observed.look_for_desired(*seen);
         *seen

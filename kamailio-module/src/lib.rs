@@ -21,6 +21,7 @@ pub mod routing;
 pub mod selection;
 pub mod server;
 pub mod share;
+pub mod slow_start;
 pub mod sticky;
 pub mod sums;
 pub mod tracking;

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 
 use kamailio::message::MEMORY_LEN;
 use kamscale_shm::spec::is_name;
-use kamscale_shm::xxh3;
+use kamscale_shm::{Table, xxh3};
 
 use crate::algorithm::Algorithm;
 
@@ -58,6 +58,17 @@ impl PoolList {
         }
     }
 
+    /// A list of the pool whose name has this hash.
+    #[must_use]
+    pub fn of(pool: u64) -> Self {
+        let mut list = Self::new();
+        list.add(Listed {
+            pool,
+            algorithm: None,
+        });
+        list
+    }
+
     /// `NAME[=ALGORITHM],...`; `each` sees every name.
     ///
     /// # Errors
@@ -85,7 +96,7 @@ impl PoolList {
             }
             each(name)?;
             let pool = xxh3(name.as_bytes());
-            if list.iter().any(|listed| listed.pool == pool) {
+            if list.has(pool) {
                 return Err(format!("pool {name} is listed twice"));
             }
             if !list.add(Listed { pool, algorithm }) {
@@ -104,6 +115,45 @@ impl PoolList {
             self.len += 1;
         }
         fits
+    }
+
+    /// The same list in which every pool is followed by those that take what it cannot, as far as they are
+    /// not listed already and there is room. They are asked in the way of the pool that overflows.
+    #[must_use]
+    pub fn with_overflow(&self, table: &Table) -> Self {
+        let mut list = Self::new();
+        for listed in self.iter() {
+            let mut next = Some(listed);
+            while let Some(one) = next.filter(|one| !list.has(one.pool)) {
+                if !list.add(one) {
+                    break;
+                }
+                let pool = table.pool_index_by_hash(one.pool);
+                let pool = pool.and_then(|index| table.pool(index));
+                let overflow = pool.and_then(|pool| table.pool(pool.overflow()?));
+                next = overflow.map(|pool| Listed {
+                    pool: pool.name_hash(),
+                    ..one
+                });
+            }
+        }
+        list
+    }
+
+    fn has(&self, pool: u64) -> bool {
+        self.iter().any(|listed| listed.pool == pool)
+    }
+
+    /// How many pools there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     /// The pools.

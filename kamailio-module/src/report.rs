@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use kamailio::rpc::{Args, Fault, Value};
 use kamscale_shm::layout::ProcessRow;
+use kamscale_shm::member_share::PARTS;
 use kamscale_shm::{DesiredState, Member, Pool, clock};
 
 use crate::selection::Usable;
@@ -142,7 +143,7 @@ pub fn pools(server: &Server, worker: &mut Worker, args: &mut Args<'_>) -> Resul
     let part = page(args, worker.table().pool_count(), "kamscale.pools")?;
     let one = |pool: Pool<'_>| {
         let (selected, refused) = server.observed.selections(pool.slot());
-        let usable = Usable::new(server, pool.slot(), &[]);
+        let usable = Usable::new(server, &pool, &[]);
         let takes = pool
             .members()
             .filter(|m| m.is_active() && usable.is(m))
@@ -206,7 +207,7 @@ pub(crate) fn find_pool<'a>(worker: &'a Worker, name: &str) -> Result<Pool<'a>, 
 }
 
 fn member(server: &Server, pool: &Pool<'_>, member: &Member<'_>) -> Value {
-    let usable = Usable::new(server, pool.slot(), &[]);
+    let usable = Usable::new(server, pool, &[]);
     let row = server.observed.member(member.slot());
     let (calls, failures, by_operator) = row.map_or((0, 0, None), |row| {
         let failures = if row.is_of(member.id()) {
@@ -222,6 +223,7 @@ fn member(server: &Server, pool: &Pool<'_>, member: &Member<'_>) -> Value {
     });
     let elsewhere = server.observed.calls_elsewhere(member.slot(), member.id());
     let takes = member.is_active() && usable.is(member);
+    let refusals = row.map_or(0, |row| row.refusals_of(member.id()).div_ceil(PARTS));
     let mut fields = vec![
         (c"member", text(member.name())),
         (c"uri", text(member.uri())),
@@ -237,6 +239,8 @@ fn member(server: &Server, pool: &Pool<'_>, member: &Member<'_>) -> Value {
         (c"weight", int(member.weight())),
         (c"priority", int(member.priority())),
         (c"failures", int(failures)),
+        (c"refusals", int(refusals)),
+        (c"share", int(usable.share(member))),
         (c"slot", int(member.slot())),
     ];
     if member.has_options() {

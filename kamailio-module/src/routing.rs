@@ -86,9 +86,9 @@ pub fn select<M: Message>(
     let Some((pool, cursors)) = worker.pool(choice.pool) else {
         return several::select(server, worker, msg, choice);
     };
-    let usable = Usable::new(server, pool.slot(), &[]);
+    let usable = Usable::new(server, &pool, &[]);
     let Some(picked) = selection::select(&pool, choice.algorithm, key, &usable, cursors) else {
-        return no_member(&pool, row);
+        return several::overflow(server, worker, msg, choice, true);
     };
     let member = if is_call(msg) {
         let (member, entry) = (picked, None);
@@ -117,13 +117,16 @@ fn select_by_key<M: Message>(
         let Some((pool, cursors)) = worker.pool(choice.pool) else {
             return several::select(server, worker, msg, choice);
         };
-        let usable = Usable::new(server, pool.slot(), &[]);
+        if pool.has_options() && pool.overflow().is_some() {
+            return several::overflow(server, worker, msg, choice, false);
+        }
+        let usable = Usable::new(server, &pool, &[]);
         match attempt_by_key(server, msg, &pool, cursors, &usable, key, is_newest) {
             Attempt::Found(member) => {
                 let counts = row.and_then(|row| row.pools.get(pool.slot()));
                 return send_first(server, msg, &pool, &member, choice, key, counts);
             }
-            Attempt::Nobody => return no_member(&pool, row),
+            Attempt::Nobody => return several::overflow(server, worker, msg, choice, true),
             Attempt::TooOld => is_newest = !worker.renew(server),
         }
     }
@@ -180,7 +183,8 @@ pub fn next<M: Message>(server: &Server, worker: &mut Worker, msg: &mut M, targe
     if memory.is_full() {
         return no_member(&pool, row);
     }
-    let usable = Usable::new(server, pool.slot(), memory.tried());
+    tracking::note_refusal(&server.observed, msg, &pool, &memory);
+    let usable = Usable::new(server, &pool, memory.tried());
     let (algorithm, key) = (memory.algorithm, memory.key);
     let found = attempt_next(server, msg, &pool, cursors, &usable, algorithm, key);
     if algorithm == Algorithm::Fork
@@ -189,7 +193,7 @@ pub fn next<M: Message>(server: &Server, worker: &mut Worker, msg: &mut M, targe
         fork::add_others(server, msg, &pool, first, &mut memory);
     }
     let Some(member) = found.filter(|member| memory.add(member.slot())) else {
-        return no_member(&pool, row);
+        return several::next_overflow(server, worker, msg, memory, target);
     };
     let counts = row.and_then(|row| row.pools.get(pool.slot()));
     send(msg, &member, Some(&mut memory), target, counts)

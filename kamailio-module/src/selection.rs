@@ -5,14 +5,16 @@ mod by_key;
 mod by_load;
 mod by_turn;
 mod cursors;
+mod load;
 mod usable;
+mod weighing;
 
 use kamscale_shm::{Member, Pool};
 
 use crate::algorithm::Algorithm;
 use crate::sticky::{Places, Sticky};
 use by_key::{bounded_hash, hash};
-use by_load::{least_calls, two_choices};
+use by_load::{faster_of_two, least_calls, two_choices};
 use by_turn::{first_from, random, round_robin, weight};
 
 pub use cursors::Cursors;
@@ -30,6 +32,21 @@ pub fn select<'a>(
     if pool.active_len() == 0 && algorithm != Algorithm::Sticky {
         return None;
     }
+    if usable.is_weighing() {
+        return weighing::select(pool, algorithm, key, usable, cursors);
+    }
+    plain(pool, algorithm, key, usable, cursors)
+}
+
+/// [`select`] where every member gets its whole share.
+#[inline(always)]
+fn plain<'a>(
+    pool: &Pool<'a>,
+    algorithm: Algorithm,
+    key: u64,
+    usable: &Usable<'_>,
+    cursors: &mut Cursors,
+) -> Option<Member<'a>> {
     match algorithm {
         Algorithm::RoundRobin | Algorithm::Fork => round_robin(pool, usable, cursors),
         Algorithm::Random => random(pool, usable, cursors),
@@ -40,6 +57,7 @@ pub fn select<'a>(
             least_calls(pool, turn, usable)
         }
         Algorithm::P2c => two_choices(pool, usable, cursors),
+        Algorithm::Latency => faster_of_two(pool, usable, cursors),
         Algorithm::BoundedHash => bounded_hash(pool, key, usable),
         Algorithm::Hash => hash(pool, key, usable),
         Algorithm::Sticky => sticky(pool, key, usable, &mut cursors.places).look(),

@@ -183,9 +183,17 @@ impl<'a> Sticky<'_, 'a> {
         }
     }
 
-    /// The member of a key that is not live: the owner by `hash` of those with room.
+    /// The member of a key that is not live: the owner by `hash` of those with room. Who has just come up
+    /// gets its share of new keys alone.
     fn place(&self) -> Option<Member<'a>> {
         let takes = |m: &Member<'a>| self.usable.is(m) && self.usable.has_room(m);
+        if self.usable.is_ramping() {
+            let may = |m: &Member<'a>| takes(m) && self.usable.takes_key(m, self.key);
+            let owner = self.pool.owner(self.key, may);
+            if owner.is_some() {
+                return owner;
+            }
+        }
         let owner = self.pool.owner(self.key, takes);
         // Nobody with a weight takes it: any active member is better than none.
         owner.or_else(|| {

@@ -1,5 +1,6 @@
 //! What is true of a whole pool, summed once a second by the timer process, so that no request walks
-//! through its members: how many calls its members carry, and how many of them look down.
+//! through its members: how many calls its members carry, how many of them look down, and how many refused
+//! calls of late, which it lets fade.
 
 use kamscale_shm::Pool;
 use kamscale_shm::health::Health;
@@ -27,7 +28,7 @@ pub fn refresh(server: &Server, worker: &mut Worker) {
 }
 
 fn sum(server: &Server, pool: &Pool<'_>, row: &PoolRow) {
-    let (mut calls, mut weight, mut active, mut down) = (0, 0, 0, 0);
+    let (mut calls, mut weight, mut active, mut down, mut refusing) = (0, 0, 0, 0, 0);
     for member in (0..pool.active_len()).filter_map(|i| pool.active(i)) {
         active += 1;
         weight += u64::from(member.live());
@@ -35,6 +36,7 @@ fn sum(server: &Server, pool: &Pool<'_>, row: &PoolRow) {
             calls += u64::from(server.observed.carries(member.slot(), member.id()));
             let is_down = known.health_of(member.id()) == Some(Health::Down);
             down += u32::from(is_down && known.is_silent());
+            refusing += u32::from(known.is_of(member.id()) && known.fade());
         }
     }
     // One alone cannot tell whether it is down or the prober wrong.
@@ -43,6 +45,7 @@ fn sum(server: &Server, pool: &Pool<'_>, row: &PoolRow) {
     row.weight.store(weight, Relaxed);
     row.active.store(active, Relaxed);
     row.down.store(down, Relaxed);
+    row.refusing.store(refusing, Relaxed);
 }
 
 /// Whether so many members of a pool do not answer probes that the prober, or its network, is more likely

@@ -10,6 +10,8 @@ mod fork;
 #[cfg(test)]
 mod health;
 #[cfg(test)]
+mod overflow;
+#[cfg(test)]
 mod reports;
 #[cfg(test)]
 mod routing;
@@ -19,6 +21,8 @@ mod selection;
 mod several;
 #[cfg(test)]
 mod share;
+#[cfg(test)]
+mod slow_start;
 #[cfg(test)]
 mod sticky;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Counts the call of a message where it goes: at its selection, once however often the INVITE
 //! comes, and again when it fails over. [`crate::calls`] has the counting itself.
 
-use kamailio::message::Message;
+use kamailio::message::{Message, Route};
 use kamscale_shm::{Member, Observed, Pool};
 
 use crate::calls::{self, Counted};
@@ -48,6 +48,20 @@ pub fn track<'a, M: Message>(
         })
     });
     counted.unwrap_or(Some(picked))
+}
+
+/// In a failure route the member of the last try has refused the call, whatever it said: see
+/// [`calls::failed`], which hears only of what the caller gets in the end.
+pub fn note_refusal<M: Message>(observed: &Observed, msg: &M, pool: &Pool<'_>, memory: &Memory) {
+    let slot = memory.tried().last().copied().map(usize::from);
+    let row = slot.and_then(|slot| observed.member(slot));
+    if let Some(row) = row.filter(|_| msg.route() == Route::Failure) {
+        row.note_refusal();
+        if let Some(sums) = observed.pool(pool.slot()) {
+            // Relaxed: selections look closer from now on; the timer process counts anew.
+            sums.refusing.store(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
 }
 
 /// Counts a call with a sticky key, which has failed, on the member that `hold` finds; it gets the

@@ -13,7 +13,7 @@ use crate::limits::{
     MAX_TABLE_WORDS, TABLE_SLOTS,
 };
 use crate::nodes::Nodes;
-use crate::sync::{AtomicI64, AtomicU8, AtomicU32, AtomicU64};
+use crate::sync::{AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 
 /// First word of the observed file.
 pub const OBSERVED_MAGIC: u64 = u64::from_le_bytes(*b"KSOBSERV");
@@ -161,6 +161,10 @@ pub struct PoolRow {
     pub active: AtomicU32,
     /// How many of them are down and do not answer probes at all; 0 if there are no two members.
     pub down: AtomicU32,
+    /// How many of them take requests with their whole weight, in a pool with slow start.
+    pub steady: AtomicU32,
+    /// How many of them refused calls of late.
+    pub refusing: AtomicU32,
 }
 
 /// What concerns all of Kamailio; written before the fork and by its timer process.
@@ -209,9 +213,14 @@ pub struct MemberRow {
     pub calls_total: AtomicU64,
     /// 0 as long as nothing ever spoke against a member of this slot: a selection then looks no
     /// further. It never goes back to 0.
-    pub held: AtomicU32,
+    pub held: AtomicU8,
     /// Not used.
-    pub unused: AtomicU32,
+    pub unused: AtomicU8,
+    /// Calls that it refused of late, in sixteenths: they count as load for a while.
+    pub refusals: AtomicU16,
+    /// Second since which it takes requests; 0: it takes none, or the timer process has not seen yet
+    /// that it does; 1: since before the timer process looked first.
+    pub used_since_s: AtomicU32,
     /// When the last probe was sent ([`crate::clock::monotonic_ns`]).
     pub probe_sent_ns: AtomicU64,
     /// The answer to the last probe ([`crate::health::Answer`]), for the process that probes.

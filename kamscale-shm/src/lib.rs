@@ -30,6 +30,7 @@ pub mod layout;
 pub mod limits;
 mod mapping;
 pub mod member_row;
+pub mod member_share;
 pub mod nodes;
 pub mod observed;
 pub mod options;

@@ -34,6 +34,8 @@ impl MemberRow {
             self.down_until_s.store(0, Ordering::Relaxed);
             self.failures.store(0, Ordering::Relaxed);
             self.failure_window.store(0, Ordering::Relaxed);
+            self.used_since_s.store(0, Ordering::Relaxed);
+            self.refusals.store(0, Ordering::Relaxed);
             // Only the earlier owner's words: another process may have set the new owner's already.
             clear_foreign(&self.override_word, id);
             clear_foreign(&self.health_word, id);

@@ -23,6 +23,8 @@ pub enum Answer {
     Status(u16),
     /// Answer 180 and never anything else, until CANCEL.
     Ring,
+    /// Answer with this status, so many milliseconds later; nothing else is done meanwhile.
+    Late(u16, u64),
     /// Say nothing.
     Silence,
 }
@@ -266,6 +268,10 @@ impl Endpoint {
     ) -> Option<SipMessage> {
         let status = match with {
             Answer::Status(status) => status,
+            Answer::Late(status, ms) => {
+                std::thread::sleep(Duration::from_millis(ms));
+                status
+            }
             Answer::Ring => 180,
             Answer::Silence => return None,
         };

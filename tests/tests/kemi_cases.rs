@@ -51,6 +51,7 @@ pub(crate) const CASES: &[Case] = cases! {
     list_unknown = "-4": ks_select_dst("p,solo=fastest");
     list_domain = "1": ks_select_domain_key("empty,solo=hash", "p2c", "room-1");
     select_alg = "1": ks_select_dst_alg("p", "serial");
+    select_latency = "1": ks_select_dst_alg("solo", "latency");
     select_fork = "1": ks_select_dst_alg("solo", "fork");
     next_of_fork = "-3": ks_select_dst_alg("solo", "fork"), ks_next_dst();
     domain_fork = "-4": ks_select_domain_alg("solo", "fork");

@@ -29,6 +29,8 @@ mod explain;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
+mod failover_after_timeouts;
+#[cfg(test)]
 mod forking;
 #[cfg(test)]
 mod health;
@@ -44,6 +46,8 @@ mod kemi_cases;
 mod kemi_scripts;
 #[cfg(test)]
 mod large_answers;
+#[cfg(test)]
+mod latency;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
@@ -65,9 +69,13 @@ mod odd_sip;
 #[cfg(test)]
 mod operating;
 #[cfg(test)]
+mod overflow;
+#[cfg(test)]
 mod pool_change_is_used;
 #[cfg(test)]
 mod publications;
+#[cfg(test)]
+mod refusals;
 #[cfg(test)]
 mod restored_dialogs;
 #[cfg(test)]
@@ -82,6 +90,8 @@ mod scaling;
 mod second_kamailio;
 #[cfg(test)]
 mod several_pools;
+#[cfg(test)]
+mod slow_start;
 #[cfg(test)]
 mod smoke;
 #[cfg(test)]

@@ -93,7 +93,7 @@ const POOL: [&str; 10] = [
     "hash_bits",
     "panic",
 ];
-const MEMBER: [&str; 12] = [
+const MEMBER: [&str; 14] = [
     "member",
     "uri",
     "state",
@@ -105,6 +105,8 @@ const MEMBER: [&str; 12] = [
     "weight",
     "priority",
     "failures",
+    "refusals",
+    "share",
     "slot",
 ];
 const WORKER: [&str; 11] = [

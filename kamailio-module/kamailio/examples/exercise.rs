@@ -30,6 +30,7 @@ impl Module for Exercise {
 
     fn init() -> Result<(), String> {
         let callbacks = dialog::Callbacks {
+            failed: call_failed,
             ended,
             answered: call_answered,
         };
@@ -57,6 +58,11 @@ impl Module for Exercise {
         }
         Ok(())
     }
+}
+
+fn call_failed(word: &AtomicUsize, status: u16) {
+    let word = word.load(Relaxed);
+    log::info(format_args!("failed {word} with {status}"));
 }
 
 fn call_answered(word: &AtomicUsize, note: usize, from: SocketAddr) {

@@ -58,6 +58,9 @@ struct Bound {
 /// What a module wants to hear of its dialogs, in whichever process (timer and main process included).
 #[derive(Clone, Copy, Debug)]
 pub struct Callbacks {
+    /// A call came to nothing, before `ended` hears of it: the status that its caller got from another
+    /// side. What the server made up itself (a timeout, a reply of the script) is not told.
+    pub failed: fn(&AtomicUsize, u16),
     /// A dialog failed, ended, expired or is destroyed: at least once, up to several times, so it must
     /// take what it needs from the word with a swap.
     ///
@@ -248,14 +251,33 @@ pub(crate) fn with_known_word<R>(
 
 type Callback = unsafe extern "C" fn(*mut sys::dlg_cell, c_int, *mut sys::dlg_cb_params);
 
-unsafe extern "C" fn on_end(_: *mut sys::dlg_cell, _: c_int, params: *mut sys::dlg_cb_params) {
+unsafe extern "C" fn on_end(_: *mut sys::dlg_cell, types: c_int, params: *mut sys::dlg_cb_params) {
     guard(c"dialog callback", (), || {
         let Some(bound) = BOUND.get() else { return };
         // SAFETY: the dialog module passes its parameters, valid during the callback.
         let word = unsafe { (*params).param };
         // SAFETY: the address of the param of our own entry, see `word`.
-        (bound.callbacks.ended)(unsafe { AtomicUsize::from_ptr(word.cast()) });
+        let word = unsafe { AtomicUsize::from_ptr(word.cast()) };
+        if types.unsigned_abs() & sys::DLGCB_FAILED != 0
+            // SAFETY: the parameters of this callback.
+            && let Some(reply) = unsafe { reply(params) }
+        {
+            (bound.callbacks.failed)(word, reply.status());
+        }
+        (bound.callbacks.ended)(word);
     });
+}
+
+/// The reply of a callback, unless tm made it up (`FAKED_REPLY`).
+///
+/// # Safety
+/// `params` must be what the dialog module passed to the callback that runs now.
+unsafe fn reply<'a>(params: *mut sys::dlg_cb_params) -> Option<SipMessage<'a>> {
+    // SAFETY: the caller's contract.
+    let reply = unsafe { (*params).rpl };
+    let is_made_up = reply.is_null() || reply.addr() == usize::MAX;
+    // SAFETY: tm's reply, valid during the callback; what is read of it is not changed meanwhile.
+    (!is_made_up).then(|| unsafe { SipMessage::new(reply) })
 }
 
 unsafe extern "C" fn on_confirm(
@@ -265,19 +287,16 @@ unsafe extern "C" fn on_confirm(
 ) {
     guard(c"dialog callback", (), || {
         let Some(bound) = BOUND.get() else { return };
-        // SAFETY: the dialog module passes its parameters, valid during the callback.
-        let reply = unsafe { (*params).rpl };
-        // A reply that tm made up (FAKED_REPLY) has no address.
-        if reply.is_null() || reply.addr() == usize::MAX {
+        // SAFETY: the parameters of this callback.
+        let Some(reply) = (unsafe { reply(params) }) else {
             return;
-        }
+        };
         // SAFETY: the dialog is there during the callback, and so are its entries.
         let call = unsafe { word(cell, on_end, |_| true) };
         // SAFETY: as above.
         let note = unsafe { word(cell, on_confirm, |_| true) };
         if let (Some(call), Some(note)) = (call, note) {
-            // SAFETY: tm's reply, valid during the callback; only its address is read.
-            let from = unsafe { SipMessage::new(reply) }.source();
+            let from = reply.source();
             (bound.callbacks.answered)(call, note.load(Ordering::Acquire), from);
         }
     });

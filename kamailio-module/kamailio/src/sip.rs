@@ -52,6 +52,16 @@ impl SipMessage<'_> {
         unsafe { &*self.msg }
     }
 
+    /// The status of a reply; 0 of a request.
+    pub(crate) fn status(&self) -> u16 {
+        let line = &self.raw().first_line;
+        if u32::from(line.type_.unsigned_abs()) == sys::SIP_REQUEST {
+            return 0;
+        }
+        // SAFETY: the union holds a reply, the type says so.
+        u16::try_from(unsafe { line.u.reply }.statuscode).unwrap_or(0)
+    }
+
     /// Parses the message up to one header, as every module does before it reads one.
     fn parse(&self, header: sys::hdr_types_t) {
         // SAFETY: the message is valid. Parsing only adds to what is known of it: nobody holds a

@@ -65,6 +65,7 @@ check "... whose end is seen when no call comes of it" until_true 10 logged "exe
 
 : >"$RUN/log"
 equal "a refused call" "SIP/2.0 500 Service Unavailable" "$(status INVITE busy)"
+check "... is told with what its caller got" until_true 10 logged "exercise: failed 77 with 503"
 check "... ends its dialog" until_true 10 logged "exercise: ended 77 in"
 
 : >"$RUN/log"

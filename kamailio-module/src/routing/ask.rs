@@ -53,7 +53,7 @@ pub fn is_active(
     let Some((pool, _)) = worker.pool(name) else {
         return no_pool(worker, name);
     };
-    let usable = Usable::new(server, pool.slot(), &[]);
+    let usable = Usable::new(server, &pool, &[]);
     let mut active = (0..pool.active_len()).filter_map(|i| pool.active(i));
     answer(active.any(|m| uri.is_none_or(|u| u == m.uri()) && usable.is(&m)))
 }

@@ -8,7 +8,7 @@ use kamailio::message::Message;
 use kamscale_shm::{Member, Observed, Pool, Table};
 
 use super::attempt::{Attempt, attempt_first};
-use super::refusal::{no_member, not_set};
+use super::refusal::not_set;
 use super::{Choice, Target, extras, is_call, send, several};
 use crate::algorithm::Algorithm;
 use crate::calls;
@@ -34,10 +34,10 @@ pub(super) fn select<M: Message>(
     let Some((pool, cursors)) = worker.pool(choice.pool) else {
         return several::select(server, worker, msg, choice);
     };
-    let usable = Usable::new(server, pool.slot(), &[]);
+    let usable = Usable::new(server, &pool, &[]);
     let how = (Algorithm::Fork, 0, true);
     let Attempt::Found(first) = attempt_first(server, msg, &pool, cursors, &usable, how) else {
-        return no_member(&pool, row);
+        return several::overflow(server, worker, msg, choice, true);
     };
     let mut memory = Memory::new(choice.algorithm, pool.name_hash(), 0);
     add_others(server, msg, &pool, &first, &mut memory);
@@ -58,7 +58,7 @@ pub(super) fn add_others<M: Message>(
 ) {
     let before = *memory;
     let tried = before.tried().len();
-    let usable = Usable::new(server, pool.slot(), before.tried());
+    let usable = Usable::new(server, pool, before.tried());
     let room = msg.branch_room().min(MAX_TRIED - 1).saturating_sub(tried);
     let all = || (0..pool.active_len()).filter_map(|i| pool.active(i));
     let at = all().position(|m| m.id() == first.id()).unwrap_or(0);

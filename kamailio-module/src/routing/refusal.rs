@@ -44,12 +44,24 @@ pub(super) fn no_pool(worker: &Worker, name: PoolName<'_>) -> i32 {
     code::NO_POOL
 }
 
+/// Nobody of the pool takes the request.
 #[cold]
 pub(super) fn no_member(pool: &Pool<'_>, row: Option<&ProcessRow>) -> i32 {
-    static LIMIT: RateLimit = RateLimit::new(LOG_EVERY_S);
+    count_refused(pool, row);
+    nobody(pool)
+}
+
+/// Counts that nobody of the pool took a request: demand that was there, also if another pool takes it.
+pub(super) fn count_refused(pool: &Pool<'_>, row: Option<&ProcessRow>) {
     if let Some(counts) = row.and_then(|r| r.pools.get(pool.slot())) {
         add(&counts.refused, 1);
     }
+}
+
+/// The code for it, and the line.
+#[cold]
+pub(super) fn nobody(pool: &Pool<'_>) -> i32 {
+    static LIMIT: RateLimit = RateLimit::new(LOG_EVERY_S);
     let name = String::from_utf8_lossy(pool.name());
     let (members, active) = (pool.len(), pool.active_len());
     LIMIT.write(

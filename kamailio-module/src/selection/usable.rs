@@ -1,10 +1,23 @@
 //! Whether a selection may use a member, and how loaded it is. It reads what is known and changes nothing.
 
-use kamscale_shm::layout::PoolRow;
-use kamscale_shm::{DesiredState, Member, Observed};
+use std::sync::atomic::Ordering::Relaxed;
 
+use kamscale_shm::hash::mix;
+use kamscale_shm::layout::PoolRow;
+use kamscale_shm::{DesiredState, Member, Observed, Pool};
+
+use super::load::{Load, Pressure};
 use crate::server::{Server, now};
 use crate::sums::{is_below_bound, is_panic};
+
+/// So many of the pool do not answer probes that it is not held against them.
+const PANIC: u8 = 1;
+/// Who carries its capacity gets nothing more.
+const CAPACITY: u8 = 2;
+/// Somebody has just come up, and others have not.
+const RAMP: u8 = 4;
+/// Somebody refused calls of late.
+const REFUSING: u8 = 8;
 
 /// What a selection may use of a member: neither the operator, passive detection, its answers to
 /// probes nor an earlier try of the same request speaks against it.
@@ -16,46 +29,51 @@ pub struct Usable<'a> {
     pub tried: &'a [u16],
     /// What is summed over the pool.
     sums: Option<&'a PoolRow>,
-    /// So many of the pool do not answer probes that it is not held against them.
-    is_panic: bool,
-}
-
-/// What a member carries, and may carry.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Load {
-    calls: u64,
-    capacity: u64,
-}
-
-impl Load {
-    fn new(calls: u32, capacity: u32) -> Self {
-        Self {
-            calls: u64::from(calls),
-            capacity: u64::from(capacity),
-        }
-    }
-
-    /// Whether a member with this load would be less loaded than another, with one call more on each.
-    /// Without a capacity a member counts as one that carries one call at a time: the fewest calls win.
-    #[inline]
-    pub(super) fn is_below(self, other: Self) -> bool {
-        (self.calls + 1) * other.capacity.max(1) < (other.calls + 1) * self.capacity.max(1)
-    }
+    /// What is special about the pool now, as bits; most have nothing, and look no further.
+    special: u8,
+    /// Seconds within which the share of a member grows that has just come up.
+    slow_start_s: u32,
 }
 
 impl<'a> Usable<'a> {
-    /// For a request to the pool of this slot that was sent to these members before.
+    /// For a request to this pool that was sent to these members before.
     #[inline]
     #[must_use]
-    pub fn new(server: &'a Server, pool: usize, tried: &'a [u16]) -> Self {
-        let sums = server.observed.pool(pool);
-        let threshold = server.settings.panic_threshold;
-        let is_probing = server.observed.is_probing();
-        Self {
-            observed: &server.observed,
+    pub fn new(server: &'a Server, pool: &Pool<'_>, tried: &'a [u16]) -> Self {
+        let observed = &server.observed;
+        let mut usable = Self {
+            observed,
             tried,
-            sums,
-            is_panic: is_probing && sums.is_some_and(|row| is_panic(row, threshold)),
+            sums: observed.pool(pool.slot()),
+            special: 0,
+            slow_start_s: 0,
+        };
+        // Relaxed: one number that stands for itself.
+        let refusing = usable.sums.map_or(0, |sums| sums.refusing.load(Relaxed));
+        if refusing != 0 || pool.has_options() || observed.is_probing() {
+            usable.look_closer(server, pool);
+        }
+        usable
+    }
+
+    #[inline(never)]
+    fn look_closer(&mut self, server: &Server, pool: &Pool<'_>) {
+        let Some(sums) = self.sums else { return };
+        let threshold = pool.panic_threshold();
+        let threshold = threshold.unwrap_or(server.settings.panic_threshold);
+        self.slow_start_s = pool.slow_start_s();
+        // Where everybody has just come up nobody is spared for them.
+        let is_ramping = self.slow_start_s > 0 && sums.steady.load(Relaxed) > 0;
+        for (bit, is) in [
+            (
+                PANIC,
+                self.observed.is_probing() && is_panic(sums, threshold),
+            ),
+            (CAPACITY, pool.respects_capacity()),
+            (RAMP, is_ramping),
+            (REFUSING, sums.refusing.load(Relaxed) > 0),
+        ] {
+            self.special |= if is { bit } else { 0 };
         }
     }
 }
@@ -64,19 +82,64 @@ impl Usable<'_> {
     /// Whether so many members do not answer probes that it is not held against them.
     #[must_use]
     pub const fn is_panic(&self) -> bool {
-        self.is_panic
+        self.special & PANIC != 0
+    }
+
+    /// Whether some members get less than their share now.
+    #[inline]
+    pub(super) const fn is_weighing(&self) -> bool {
+        self.special & (RAMP | REFUSING) != 0
+    }
+
+    /// Whether somebody has just come up, and others have not.
+    pub(crate) const fn is_ramping(&self) -> bool {
+        self.special & RAMP != 0
     }
 
     /// Whether the member may get this request. Always inlined: calling it costs as much as asking.
     #[inline(always)]
     #[must_use]
     pub fn is(&self, member: &Member<'_>) -> bool {
+        let is_usable = match self.special & (PANIC | CAPACITY) {
+            0 => self.observed.is_usable(member.slot(), member.id(), now),
+            _ => self.is_special(member),
+        };
+        is_usable && !self.was_tried(member)
+    }
+
+    #[inline(never)]
+    fn is_special(&self, member: &Member<'_>) -> bool {
         let (slot, id) = (member.slot(), member.id());
-        let is_usable = match self.is_panic {
+        let is_usable = match self.is_panic() {
             false => self.observed.is_usable(slot, id, now),
             true => self.observed.is_usable_unheard(slot, id, now),
         };
-        is_usable && !self.was_tried(member)
+        is_usable && !self.is_full(member)
+    }
+
+    /// Whether the member carries its capacity, in a pool in which it then gets nothing more.
+    #[must_use]
+    pub fn is_full(&self, member: &Member<'_>) -> bool {
+        self.special & CAPACITY != 0 && !self.has_room(member)
+    }
+
+    /// How much of its weight the member gets now, in percent.
+    #[must_use]
+    pub fn share(&self, member: &Member<'_>) -> u32 {
+        if !self.is_ramping() {
+            return 100;
+        }
+        let now_s = u32::try_from(now()).unwrap_or(u32::MAX);
+        let row = self.observed.member(member.slot());
+        row.map_or(100, |row| row.share(member.id(), now_s, self.slow_start_s))
+    }
+
+    /// Whether the member may have this new key already: its share of them grows, and each goes to it
+    /// once.
+    pub(crate) fn takes_key(&self, member: &Member<'_>, key: u64) -> bool {
+        // Another mixture than that which places keys.
+        let place = mix(key.rotate_left(21) ^ member.id()) >> 32;
+        !self.is_ramping() || place * 100 < u64::from(self.share(member)) << 32
     }
 
     /// Whether a new key may go to the member: it carries no more than 1.25 times its share.
@@ -116,10 +179,20 @@ impl Usable<'_> {
         load.capacity == 0 || load.calls < load.capacity
     }
 
+    /// What it carries with what lessens its share now.
+    pub(super) fn pressure(&self, member: &Member<'_>) -> Pressure {
+        let row = self.observed.member(member.slot());
+        let row = row.filter(|row| row.is_of(member.id()));
+        let refusals = row.map_or(0, |row| row.refusals_of(member.id()));
+        // Relaxed: a number that stands for itself.
+        let latency_us = row.map_or(0, |row| row.latency_us.load(Relaxed));
+        Pressure::new(self.load(member), refusals, self.share(member), latency_us)
+    }
+
     /// What it carries. A node counts its own calls and those of nodes that share; where members report
     /// theirs, the larger number is nearer to the truth, and the member knows its capacity best.
     #[inline]
-    pub(super) fn load(&self, member: &Member<'_>) -> Load {
+    pub(crate) fn load(&self, member: &Member<'_>) -> Load {
         let Some(row) = self.observed.member(member.slot()) else {
             return Load::new(0, member.capacity());
         };

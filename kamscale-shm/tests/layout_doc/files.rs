@@ -1,6 +1,6 @@
 //! The structures of both files, field by field, and what each means.
 
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 
 use kamscale_shm::inbox::InboxSlot;
 use kamscale_shm::keys::{KeyEntry, KeyGroup};
@@ -125,6 +125,8 @@ pub(crate) fn observed_structures() -> Vec<Structure> {
             weight: AtomicU64 = "The weights of its active members together.",
             active: AtomicU32 = "How many members are active.",
             down: AtomicU32 = "How many of them do not answer probes.",
+            steady: AtomicU32 = "How many of them have their whole weight, in a pool with slow start.",
+            refusing: AtomicU32 = "How many of them refused calls of late.",
         ),
         structure!(
             PoolCounts,
@@ -213,8 +215,10 @@ fn member_row() -> Structure {
             2 trusted unproven, 3 up, 4 down, 5 draining.",
         failures: AtomicU64 = "Times a script marked it as failed. Cleared for another owner.",
         calls_total: AtomicU64 = "Calls that were ever counted on the slot, whoever owned it.",
-        held: AtomicU32 = "0 as long as nothing ever spoke against a member of the slot.",
-        unused: AtomicU32 = "Zero.",
+        held: AtomicU8 = "0 as long as nothing ever spoke against a member of the slot.",
+        unused: AtomicU8 = "Zero.",
+        refusals: AtomicU16 = "Calls that it refused of late, in sixteenths.",
+        used_since_s: AtomicU32 = "Since when it takes requests; 0: it does not, or nobody saw yet that it does; 1: always.",
         probe_sent_ns: AtomicU64 = "`CLOCK_MONOTONIC` when the last probe was sent.",
         answer: AtomicU64 = "The answer to the last probe: its number in the high half, the status in \
             the low 16 bits, bit 16 if the member sent it, its own state in bits 20 and 21 (0 none, \

@@ -33,7 +33,7 @@ fn say(ward: &mut Ward, names: &[&str], what: impl Fn() -> Option<Answer>) {
 fn taken(ward: &mut Ward) -> (bool, usize, usize) {
     let server = ward.server;
     let pool = ward.table().pool(0).unwrap();
-    let usable = Usable::new(server, pool.slot(), &[]);
+    let usable = Usable::new(server, &pool, &[]);
     let taking = pool.members().filter(|m| usable.is(m)).count();
     let keeping = pool.members().filter(|m| usable.keeps(m)).count();
     (usable.is_panic(), taking, keeping)

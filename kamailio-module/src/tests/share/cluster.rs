@@ -121,7 +121,7 @@ impl Node {
     fn call(&mut self, room: usize) -> Option<u64> {
         self.worker.refresh(&self.server);
         let (pool, cursors) = self.worker.pool(PoolName::Text(b"p"))?;
-        let usable = Usable::new(&self.server, pool.slot(), &[]);
+        let usable = Usable::new(&self.server, &pool, &[]);
         let key = xxh3(format!("room {room}").as_bytes());
         let held = sticky(&pool, key, &usable, &mut cursors.places).hold(None)?;
         let id = held.member.id();
@@ -152,7 +152,7 @@ impl Node {
 
     pub(super) fn pick(&mut self, algorithm: Algorithm) -> Option<String> {
         let (pool, cursors) = self.worker.pool(PoolName::Text(b"p"))?;
-        let usable = Usable::new(&self.server, pool.slot(), &[]);
+        let usable = Usable::new(&self.server, &pool, &[]);
         let member = selection::select(&pool, algorithm, 0, &usable, cursors)?;
         Some(String::from_utf8(member.name().to_vec()).unwrap())
     }
