@@ -14,7 +14,7 @@ BASE=$KAMSCALE_TARGET_6_0
 PROFILE=${KAMSCALE_PROFILE:-release}
 FOLDER=$PROFILE
 [ "$PROFILE" != dev ] || FOLDER=debug
-SHORT=(versions:: smoke:: algorithms:: failover:: calls_are_counted:: rpc:: statistics:: kemi:: bad_input:: health:: events:: sticky::)
+SHORT=(versions:: smoke:: algorithms:: failover:: calls_are_counted:: rpc:: statistics:: kemi:: bad_input:: health:: events:: sticky:: nodes::)
 
 scripts/kamailio-6.0.sh || {
     [ $? = 3 ] || exit 1
