@@ -30,7 +30,8 @@ use crate::sums;
 use crate::worker::{self, Worker};
 use demand::{Admit, Count};
 use functions::{
-    IsActive, IsFromPool, MarkDst, Next, NextDomain, PoolExists, SelectDomain, SelectDst,
+    IsActive, IsFromPool, MarkDst, MarkMember, Next, NextDomain, PoolExists, SelectDomain,
+    SelectDst,
 };
 
 /// What all processes share; there from `init` on.
@@ -287,8 +288,11 @@ kamailio::module! {
         kamailio::script::function::<NextDomain>(),
         kamailio::script::function::<MarkDst<0>>(),
         kamailio::script::function::<MarkDst<1>>(),
+        kamailio::script::function::<MarkMember>(),
         kamailio::script::function::<IsFromPool<0>>(),
         kamailio::script::function::<IsFromPool<1>>(),
+        kamailio::script::function::<IsFromPool<2>>(),
+        kamailio::script::function::<IsFromPool<3>>(),
         kamailio::script::function::<PoolExists>(),
         kamailio::script::function::<IsActive<1>>(),
         kamailio::script::function::<IsActive<2>>(),
@@ -306,8 +310,11 @@ kamailio::module! {
         kamailio::kemi::function::<NextDomain>(c"ks_next_domain"),
         kamailio::kemi::function::<MarkDst<0>>(c"ks_mark_dst"),
         kamailio::kemi::function::<MarkDst<1>>(c"ks_mark_dst_state"),
+        kamailio::kemi::function::<MarkMember>(c"ks_mark_member"),
         kamailio::kemi::function::<IsFromPool<0>>(c"ks_is_from_any_pool"),
         kamailio::kemi::function::<IsFromPool<1>>(c"ks_is_from_pool"),
+        kamailio::kemi::function::<IsFromPool<2>>(c"ks_is_from_pool_fit"),
+        kamailio::kemi::function::<IsFromPool<3>>(c"ks_is_from_pool_uri"),
         kamailio::kemi::function::<PoolExists>(c"ks_pool_exists"),
         kamailio::kemi::function::<IsActive<1>>(c"ks_is_active"),
         kamailio::kemi::function::<IsActive<2>>(c"ks_is_active_uri"),
@@ -322,12 +329,15 @@ kamailio::module! {
         kamailio::parameter::int(c"mark_down_failures", &parameters::MARK_DOWN_FAILURES),
         kamailio::parameter::int(c"mark_down_window_s", &parameters::MARK_DOWN_WINDOW_S),
         kamailio::parameter::int(c"probe_interval_s", &parameters::probing::INTERVAL_S),
+        kamailio::parameter::int(c"probe_jitter", &parameters::probing::JITTER),
         kamailio::parameter::int(c"probe_timeout_s", &parameters::probing::TIMEOUT_S),
         kamailio::parameter::int(c"probe_failures", &parameters::probing::FAILURES),
         kamailio::parameter::int(c"probe_successes", &parameters::probing::SUCCESSES),
         kamailio::parameter::text(c"probe_method", parameters::probing::method),
         kamailio::parameter::text(c"probe_from", parameters::probing::from),
         kamailio::parameter::text(c"probe_codes", parameters::probing::codes),
+        kamailio::parameter::text(c"probe_socket", parameters::probing::socket),
+        kamailio::parameter::text(c"probe_proxy", parameters::probing::proxy),
         kamailio::parameter::text(c"event_callback", parameters::probing::event_callback),
         kamailio::parameter::text(c"emergency", parameters::emergency),
         kamailio::parameter::int(c"retry_after_s", &parameters::RETRY_AFTER_S),
@@ -341,6 +351,7 @@ kamailio::module! {
         kamailio::rpc::command::<remote::Pools>(),
         kamailio::rpc::command::<remote::Members>(),
         kamailio::rpc::command::<remote::SetState>(),
+        kamailio::rpc::command::<remote::Probe>(),
         kamailio::rpc::command::<remote::Workers>(),
         kamailio::rpc::command::<remote::Publications>(),
         kamailio::rpc::command::<remote::Explain>(),

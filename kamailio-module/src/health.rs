@@ -3,6 +3,8 @@
 //! own; only an answer is noted ([`answered`]) by whichever process receives it. No request waits
 //! for any of this.
 
+use kamscale_shm::ProbeOptions;
+
 mod answer;
 pub mod events;
 mod machine;
@@ -32,4 +34,36 @@ pub struct Probing {
     pub limits: Limits,
     /// Which answers are good.
     pub codes: ReplyCodes,
+    /// The local socket that a probe leaves by; empty: Kamailio chooses.
+    pub socket: String,
+    /// The proxy that gets the probes of members without one of their own; empty: none.
+    pub proxy: String,
+}
+
+impl Probing {
+    /// The same with what a pool wants otherwise; `None` if its members are not to be probed.
+    #[must_use]
+    pub fn of_pool(&self, wanted: &ProbeOptions) -> Option<Self> {
+        let mut probing = self.clone();
+        let number = |own: Option<u32>, is: &mut u64| *is = own.map_or(*is, u64::from);
+        number(wanted.interval_ms, &mut probing.pace.interval_ms);
+        let jitter = wanted.jitter_percent.map(u32::from);
+        number(jitter, &mut probing.pace.jitter_percent);
+        number(wanted.timeout_ms, &mut probing.timeout_ms);
+        let limits = &mut probing.limits;
+        limits.failures = wanted.failures.unwrap_or(limits.failures).max(1);
+        limits.successes = wanted.successes.unwrap_or(limits.successes).max(1);
+        for (own, is) in [
+            (&wanted.method, &mut probing.method),
+            (&wanted.from, &mut probing.from),
+            (&wanted.socket, &mut probing.socket),
+        ] {
+            if !own.is_empty() {
+                is.clone_from(own);
+            }
+        }
+        // The table's rules have refused what is no list.
+        probing.codes = ReplyCodes::parse(&wanted.codes).unwrap_or(probing.codes);
+        (probing.pace.interval_ms > 0).then_some(probing)
+    }
 }

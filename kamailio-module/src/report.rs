@@ -11,6 +11,8 @@ use kamscale_shm::layout::ProcessRow;
 use kamscale_shm::member_share::PARTS;
 use kamscale_shm::{DesiredState, Member, Pool, clock};
 
+pub use health::probe;
+
 use crate::selection::Usable;
 use crate::server::Server;
 use crate::worker::Worker;

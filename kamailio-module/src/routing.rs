@@ -25,8 +25,8 @@ use crate::worker::{PoolName, Worker};
 use attempt::{Attempt, attempt_by_key, attempt_next};
 use refusal::{no_member, not_set};
 
-pub use ask::{is_active, is_from_pool, pool_exists};
-pub use mark::{Mark, mark, with_used};
+pub use ask::{Fit, is_active, is_from_pool, pool_exists};
+pub use mark::{Mark, mark, mark_member, with_used};
 
 /// What a selection sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

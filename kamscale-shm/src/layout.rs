@@ -181,6 +181,8 @@ pub struct ServerRow {
     pub features: AtomicU32,
     /// How many processes Kamailio has; 0 before it knows.
     pub processes: AtomicU32,
+    /// 1 while an operator lets nobody be probed (`kamscale.probe off`); kept over a restart.
+    pub probing_off: AtomicU32,
 }
 
 /// A name: its bytes, then zeros.

@@ -58,3 +58,4 @@ pub use snapshot::{
 };
 pub use spec::{DesiredState, MemberSpec, PoolSpec, SpecError, TableSpec};
 pub use table::{Member, Pool, Table, TableError};
+pub use uri::{address_of, transport_of};

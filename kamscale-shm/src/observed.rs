@@ -60,6 +60,8 @@ impl Observed {
             new.server.features.store(count, Ordering::Relaxed);
             if let Some(before) = &before {
                 keep_overrides(before.get(), new);
+                let off = before.get().server.probing_off.load(Ordering::Relaxed);
+                new.server.probing_off.store(off, Ordering::Relaxed);
             }
         })?;
         Ok(Self {
@@ -113,6 +115,18 @@ impl Observed {
     /// fork.
     pub fn begin_probing(&mut self) {
         self.probing = true;
+    }
+
+    /// Lets members be probed, or nobody until it is taken back, also by the next Kamailio.
+    pub fn let_probe(&self, on: bool) {
+        let off = &self.file.get().server.probing_off;
+        off.store(u32::from(!on), Ordering::Relaxed);
+    }
+
+    /// Whether members may be probed, as the operator has it.
+    #[must_use]
+    pub fn may_probe(&self) -> bool {
+        self.file.get().server.probing_off.load(Ordering::Relaxed) == 0
     }
 
     /// Whether members are probed.

@@ -88,7 +88,8 @@ pub struct OptionFault {
 
 type Checked = Result<(), OptionFault>;
 
-const SOCKET_RULE: &str = "is no local socket; write udp:10.0.0.1:5060, or the name of one";
+/// What a local socket must be, in words.
+pub const SOCKET_RULE: &str = "is no local socket; write udp:10.0.0.1:5060, or the name of one";
 const URI_RULE: &str = "is no SIP URI; write sip:192.0.2.1:5060";
 /// Longest time that any option may have: a day.
 const DAY_S: u32 = 86_400;

@@ -20,6 +20,28 @@ pub(crate) fn host_port(uri: &str) -> Range<usize> {
     at.map_or(after_scheme, |i| after_scheme + i + 1)..end
 }
 
+/// The address and port that a URI names; `None` if its host is a name, or it is no URI.
+#[must_use]
+pub fn address_of(uri: &str) -> Option<(IpAddr, u16)> {
+    crate::spec::is_uri(uri)
+        .then(|| address(uri, host_port(uri)))
+        .flatten()
+}
+
+/// The transport that a URI names, in lower case: `udp` where it names none, `tls` for `sips:`.
+#[must_use]
+pub fn transport_of(uri: &[u8]) -> String {
+    let text = String::from_utf8_lossy(uri).to_ascii_lowercase();
+    let named = text.split(';').find_map(|p| p.strip_prefix("transport="));
+    let named = named.map(|transport| transport.split('?').next().unwrap_or(transport).to_owned());
+    let usual = if text.starts_with("sips:") {
+        "tls"
+    } else {
+        "udp"
+    };
+    named.unwrap_or_else(|| usual.to_owned())
+}
+
 /// The address and port, if the host is an address. The port is 5060, or 5061 for `sips:` and TLS.
 pub(crate) fn address(uri: &str, host: Range<usize>) -> Option<(IpAddr, u16)> {
     let mut parameters = uri[host.end..].split(';');

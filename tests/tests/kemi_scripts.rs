@@ -279,7 +279,7 @@ fn native_cases() -> String {
 fn native_name(function: &str) -> &str {
     match function {
         "ks_is_from_any_pool" => "ks_is_from_pool",
-        _ => ["_alg", "_key", "_state", "_uri"]
+        _ => ["_alg", "_key", "_state", "_uri", "_fit"]
             .iter()
             .find_map(|suffix| function.strip_suffix(suffix))
             .unwrap_or(function),

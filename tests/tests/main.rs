@@ -73,6 +73,8 @@ mod overflow;
 #[cfg(test)]
 mod pool_change_is_used;
 #[cfg(test)]
+mod probing_of_pools;
+#[cfg(test)]
 mod publications;
 #[cfg(test)]
 mod refusals;

@@ -101,6 +101,52 @@ fn a_member_that_must_go_at_once_goes_with_its_calls() {
     }
 }
 
+#[test]
+fn weight_and_capacity_of_one_member_change_by_command_while_calls_go_on_and_nothing_else_moves() {
+    let run = RunDir::new("set");
+    let (one, two) = (Member::start(run.endpoint()), Member::start(run.endpoint()));
+    let uri = two.uri();
+    let both = format!(
+        "{}[[pools.queue.members]]\nname = \"two\"\nuri = \"{uri}\"\n",
+        queue(&one)
+    );
+    let kamailio = Kamailio::minimal(&run).start();
+    let mut agent = AgentSetup::new(&run, &both).start();
+    await_table(&kamailio, &agent);
+    let client = SipClient::new(&run);
+    let (live, _) = call(&client, &kamailio, "queue-1");
+    let table = || kamailio.rpc(&["kamscale.members", "queue"]);
+    let before = table();
+    let words = ["two", "--weight", "0", "--capacity", "7"];
+    let said = tell(&agent, &kamailio, "set", &words);
+    assert!(said.contains("weight 0 and takes 7 calls"), "{said}");
+    let mut after = table();
+    let changed = after.iter_mut().find(|m| m["member"] == "two").unwrap();
+    assert_eq!(
+        (&changed["weight"], &changed["capacity"]),
+        (&0.into(), &7.into())
+    );
+    let was = before.iter().find(|m| m["member"] == "two").unwrap();
+    for key in ["weight", "capacity"] {
+        changed[key] = was[key].clone();
+    }
+    assert_eq!(
+        after, before,
+        "slots, calls and all the rest are as they were"
+    );
+    // What an operator set outlives the agent; without values it is as configured again.
+    agent.restart();
+    await_table(&kamailio, &agent);
+    assert_eq!(
+        agent.cli(&["pool", "show", "queue"])["members"]["two"]["weight"],
+        0
+    );
+    let said = tell(&agent, &kamailio, "set", &["two"]);
+    assert!(said.contains("as the configuration has it again"), "{said}");
+    assert_eq!(table(), before);
+    assert_eq!(live.bye(), 200);
+}
+
 /// What a command of `kamscale` prints for people.
 #[track_caller]
 fn text(run: &RunDir, words: &[&str]) -> String {

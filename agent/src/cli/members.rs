@@ -13,6 +13,23 @@ pub(super) struct NewMember {
     name: String,
     /// Where requests go, as sip:192.0.2.1:5060
     uri: String,
+    #[command(flatten)]
+    values: Values,
+}
+
+/// Other values for a member that is there.
+#[derive(Debug, Args)]
+pub(super) struct MemberValues {
+    /// Its pool
+    pool: String,
+    /// Its name
+    name: String,
+    #[command(flatten)]
+    values: Values,
+}
+
+#[derive(Debug, Args)]
+struct Values {
     /// Calls that it may carry
     #[arg(long)]
     capacity: Option<u32>,
@@ -45,7 +62,21 @@ pub(super) struct NewMember {
 impl NewMember {
     /// As the API takes it.
     pub(super) fn body(self) -> Value {
-        let mut body = json!({"pool": self.pool, "name": self.name, "uri": self.uri});
+        let body = json!({"pool": self.pool, "name": self.name, "uri": self.uri});
+        self.values.fill(body)
+    }
+}
+
+impl MemberValues {
+    /// As the API takes it.
+    pub(super) fn body(self) -> Value {
+        self.values
+            .fill(json!({"pool": self.pool, "name": self.name}))
+    }
+}
+
+impl Values {
+    fn fill(self, mut body: Value) -> Value {
         for (key, value) in [
             ("capacity_calls", self.capacity.map(Value::from)),
             ("weight", self.weight.map(Value::from)),

@@ -110,6 +110,8 @@ enum PoolCommand {
 enum MemberCommand {
     /// Add a member that somebody else runs
     Add(Box<members::NewMember>),
+    /// Change weight, capacity and others of a member; without any: as it is configured again
+    Set(Box<members::MemberValues>),
     /// No new requests; calls go on and the member stays
     Drain(Which),
     /// Requests again
@@ -211,6 +213,7 @@ fn member_request(command: MemberCommand) -> (&'static str, Value) {
     let which = |which: Which| json!({"pool": which.pool, "name": which.name});
     match command {
         MemberCommand::Add(member) => ("add", member.body()),
+        MemberCommand::Set(member) => ("set", member.body()),
         MemberCommand::Drain(member) => ("drain", which(member)),
         MemberCommand::Resume(member) => ("resume", which(member)),
         MemberCommand::Remove { which: member, now } => {

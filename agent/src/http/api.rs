@@ -188,9 +188,10 @@ async fn member(
         "add" => Command::Add(request),
         "drain" => Command::Drain(request),
         "resume" => Command::Resume(request),
+        "set" => Command::Set(request),
         "remove" => Command::Remove(request),
         _ => {
-            let message = format!("no action {action}; there are add, drain, resume, remove");
+            let message = format!("no action {action}; there are add, set, drain, resume, remove");
             return error(StatusCode::NOT_FOUND, "not_found", message);
         }
     };

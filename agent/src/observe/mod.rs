@@ -185,6 +185,7 @@ pub(crate) mod tests {
             weight: 100,
             options: Default::default(),
             priority: 0,
+            is_set: false,
             origin: Origin::Plan,
             stage,
             since_s: 0.0,

@@ -95,6 +95,7 @@ impl Agent {
             weight: config.member.weight,
             options: config.member.options(),
             priority: config.member.priority,
+            is_set: false,
             origin: Origin::Plan,
             stage: Stage::Booting,
             since_s: now_s,

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Agent, SignalRequest};
 use crate::actuator::Handle;
-use crate::config::MemberTemplate;
 use crate::dns::is_name;
 use crate::journal::Event;
 use crate::state::{Member, Origin, Stage};
@@ -21,31 +20,31 @@ pub struct MemberRequest {
     /// Where requests go (add).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,
-    /// Calls that it may carry (add); that of the pool's `member` section if absent.
+    /// Calls that it may carry (add, set); that of the pool's `member` section if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity_calls: Option<u32>,
-    /// Share of requests (add).
+    /// Share of requests (add, set).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<u16>,
-    /// For the algorithm `serial` (add).
+    /// For the algorithm `serial` (add, set).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<u16>,
-    /// The local socket that its requests leave by (add).
+    /// The local socket that its requests leave by (add, set).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub socket: Option<String>,
-    /// What scripts may read of it (add).
+    /// What scripts may read of it (add, set).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attributes: Option<String>,
-    /// The proxy before it (add).
+    /// The proxy before it (add, set).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<String>,
-    /// Whether it is probed (add).
+    /// Whether it is probed (add, set).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<bool>,
-    /// From of its probes (add).
+    /// From of its probes (add, set).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe_from: Option<String>,
-    /// Socket that its probes leave by (add).
+    /// Socket that its probes leave by (add, set).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe_socket: Option<String>,
     /// Without waiting for its calls to end (remove).
@@ -55,8 +54,7 @@ pub struct MemberRequest {
 
 impl MemberRequest {
     /// What Kamailio needs of the new member beside the numbers.
-    fn options(&self, template: &MemberTemplate) -> MemberOptions {
-        let mut options = template.options();
+    pub(super) fn options(&self, mut options: MemberOptions) -> MemberOptions {
         let texts = [
             (&mut options.socket, &self.socket),
             (&mut options.attributes, &self.attributes),
@@ -83,6 +81,8 @@ pub enum Command {
     Drain(MemberRequest),
     /// Requests again.
     Resume(MemberRequest),
+    /// Other values; without any those of the configuration again.
+    Set(MemberRequest),
     /// It goes, when it is empty or at once.
     Remove(MemberRequest),
     /// Nobody scales this pool, or any, until it is resumed.
@@ -122,6 +122,7 @@ impl Agent {
             Command::Add(request) => self.add(&request, now_s),
             Command::Drain(request) => self.drain(&request, now_s),
             Command::Resume(request) => self.resume(&request, now_s),
+            Command::Set(request) => self.set(&request),
             Command::Remove(request) => self.remove(&request, now_s),
             Command::PausePool(pool) => self.pause(pool.as_deref(), now_s),
             Command::ResumePool(pool) => self.resume_pools(pool.as_deref(), now_s),
@@ -157,7 +158,7 @@ impl Agent {
             let why = "capacity 0 makes the load unknown; give the calls that it may carry";
             return Err(CommandError::Invalid(why.into()));
         }
-        let options = request.options(&config.member);
+        let options = request.options(config.member.options());
         options
             .check()
             .map_err(|fault| CommandError::Invalid(format!("{}: {}", fault.key, fault.why)))?;
@@ -174,6 +175,7 @@ impl Agent {
             weight: request.weight.unwrap_or(config.member.weight),
             options,
             priority: request.priority.unwrap_or(config.member.priority),
+            is_set: false,
             origin: Origin::Command,
             stage: Stage::Active,
             since_s: now_s,
@@ -272,7 +274,7 @@ impl Agent {
         ))
     }
 
-    fn stage(&self, pool: &str, name: &str) -> Result<Stage, CommandError> {
+    pub(super) fn stage(&self, pool: &str, name: &str) -> Result<Stage, CommandError> {
         let Some(state) = self.state.pools.get(pool) else {
             return Err(self.no_pool(pool));
         };

@@ -16,6 +16,7 @@ mod operate;
 mod reconcile;
 mod report;
 mod round;
+mod set;
 mod stack;
 mod start;
 mod survey;

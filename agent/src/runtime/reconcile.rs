@@ -118,10 +118,23 @@ fn makes_as(pool: &str, old: &Config, new: &Config) -> bool {
         && old.decider(pool) == new.decider(pool)
 }
 
+/// Gives a member the values of the configuration; one that an operator added has those of its pool.
+pub(super) fn usual(member: &mut Member, name: &str, pool: &PoolConfig) {
+    let template = &pool.member;
+    (member.capacity_calls, member.weight) = (template.capacity_calls, template.weight);
+    (member.priority, member.options) = (template.priority, template.options());
+    if let Some(fixed) = pool.members.iter().find(|fixed| fixed.name == name) {
+        let new = fixed_member(fixed, pool, member.since_s);
+        (member.capacity_calls, member.weight) = (new.capacity_calls, new.weight);
+        (member.priority, member.options) = (new.priority, new.options);
+    }
+}
+
 fn reconcile_members(state: &mut PoolState, pool: &PoolConfig, now_s: f64) {
     let template = &pool.member;
     for (name, member) in &mut state.members {
         match member.origin {
+            Origin::Plan if member.is_set => {}
             Origin::Plan => {
                 member.capacity_calls = template.capacity_calls;
                 member.weight = template.weight;
@@ -142,10 +155,12 @@ fn reconcile_members(state: &mut PoolState, pool: &PoolConfig, now_s: f64) {
         match state.members.get_mut(&fixed.name) {
             Some(member) if member.origin != Origin::Plan => {
                 member.set_uri(new.uri);
-                member.capacity_calls = new.capacity_calls;
-                member.weight = new.weight;
-                member.options = new.options;
-                member.priority = new.priority;
+                if !member.is_set {
+                    member.capacity_calls = new.capacity_calls;
+                    member.weight = new.weight;
+                    member.options = new.options;
+                    member.priority = new.priority;
+                }
                 let returns = member.origin == Origin::Config && member.stage == Stage::Leaving;
                 member.origin = Origin::Config;
                 if returns {
@@ -169,6 +184,7 @@ fn fixed_member(fixed: &FixedMember, pool: &PoolConfig, now_s: f64) -> Member {
         weight: fixed.weight.unwrap_or(pool.member.weight),
         options: fixed.options(&pool.member),
         priority: fixed.priority.unwrap_or(pool.member.priority),
+        is_set: false,
         origin: Origin::Config,
         stage: Stage::Active,
         since_s: now_s,

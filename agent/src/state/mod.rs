@@ -231,6 +231,9 @@ pub struct Member {
     /// What else Kamailio needs of it.
     #[serde(default, skip_serializing_if = "options::is_default", with = "options")]
     pub options: MemberOptions,
+    /// Whether an operator has set its values: those of the configuration are not taken meanwhile.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_set: bool,
     /// Who brought it.
     pub origin: Origin,
     /// The stage of its life.

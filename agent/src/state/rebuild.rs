@@ -69,6 +69,7 @@ pub fn rebuild(
                     weight: spec.weight,
                     options: spec.options.clone(),
                     priority: spec.priority,
+                    is_set: false,
                     origin,
                     stage,
                     since_s: now_s,

@@ -87,6 +87,10 @@ pub trait Message {
     fn call_id(&mut self) -> Option<&[u8]>;
     /// Where the message came from: the address on the wire, not what a header says.
     fn source(&self) -> SocketAddr;
+    /// The transport that it came by: `udp`, `tcp`, `tls`, `sctp`, `ws` or `wss`.
+    fn transport(&self) -> &'static str;
+    /// The local socket that it came in by.
+    fn received_by(&self) -> Option<Socket>;
     /// The kind of route that is running.
     fn route(&self) -> Route;
     /// `$du`: where the request goes instead of its R-URI.

@@ -148,6 +148,22 @@ impl Message for SipMessage<'_> {
         SocketAddr::new(ip, received.src_port)
     }
 
+    fn transport(&self) -> &'static str {
+        match u32::try_from(self.raw().rcv.proto).unwrap_or(0) {
+            sys::PROTO_TCP => "tcp",
+            sys::PROTO_TLS => "tls",
+            sys::PROTO_SCTP => "sctp",
+            sys::PROTO_WS => "ws",
+            sys::PROTO_WSS => "wss",
+            _ => "udp",
+        }
+    }
+
+    fn received_by(&self) -> Option<Socket> {
+        let socket = self.raw().rcv.bind_address;
+        (!socket.is_null()).then(|| Socket(socket.expose_provenance()))
+    }
+
     fn route(&self) -> Route {
         // SAFETY: a plain int of this process, set by the core before it runs a route.
         route(unsafe { sys::route_type })

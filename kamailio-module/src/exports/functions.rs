@@ -12,7 +12,7 @@ use super::with;
 use crate::algorithm::Algorithm;
 use crate::code;
 use crate::pool_list::{self, PoolList};
-use crate::routing::{self, Choice, Mark, Target};
+use crate::routing::{self, Choice, Fit, Mark, Target};
 use crate::worker::PoolName;
 
 /// A pool's name is an error at the start only where no agent can bring the pool later.
@@ -230,15 +230,50 @@ impl<const N: usize> ScriptFunction for MarkDst<N> {
     }
 }
 
-/// `ks_is_from_pool([pool])`
+/// `ks_mark_member(pool, member, state)`
+pub(super) struct MarkMember;
+
+impl ScriptFunction for MarkMember {
+    const NAME: &'static CStr = c"ks_mark_member";
+    const ARITY: usize = 3;
+
+    fn resolve(n: usize, text: &str) -> Result<usize, String> {
+        match n {
+            1 => known_pool(text),
+            3 if Mark::from_name(text.as_bytes()).is_none() => {
+                Err(format!("no state {text:?}; there are: down, up"))
+            }
+            _ => Ok(0),
+        }
+    }
+
+    fn call(msg: &mut SipMessage<'_>, args: &[Arg<'_>]) -> i32 {
+        let text: Text<'_>;
+        let pool = pool_name!(args[0], msg, text);
+        let mark = args[2].text(msg).and_then(|t| Mark::from_name(&t));
+        let (Some(member), Some(mark)) = (args[1].text(msg), mark) else {
+            return code::BAD_PARAMETER;
+        };
+        with(|server, worker| routing::mark_member(server, worker, pool, &member, mark))
+            .unwrap_or(code::FAILED)
+    }
+}
+
+/// `ks_is_from_pool([pool [, fit [, uri]]])`
 pub(super) struct IsFromPool<const ARITY: usize>;
 
 impl<const N: usize> ScriptFunction for IsFromPool<N> {
     const NAME: &'static CStr = c"ks_is_from_pool";
     const ARITY: usize = N;
 
-    fn resolve(_: usize, text: &str) -> Result<usize, String> {
-        known_pool(text)
+    fn resolve(n: usize, text: &str) -> Result<usize, String> {
+        match n {
+            1 => known_pool(text),
+            2 if Fit::from_words(text.as_bytes()).is_none() => Err(format!(
+                "{text:?}: there are any_port, transport, socket and active"
+            )),
+            _ => Ok(0),
+        }
     }
 
     fn call(msg: &mut SipMessage<'_>, args: &[Arg<'_>]) -> i32 {
@@ -247,8 +282,24 @@ impl<const N: usize> ScriptFunction for IsFromPool<N> {
             None => None,
             Some(arg) => Some(pool_name!(arg, msg, text)),
         };
-        with(|server, worker| routing::is_from_pool(server, worker, msg, pool))
-            .unwrap_or(code::FAILED)
+        let fit = match args.get(1) {
+            None => Some(Fit::default()),
+            Some(arg) => arg.text(msg).and_then(|text| Fit::from_words(&text)),
+        };
+        let Some(fit) = fit else {
+            return code::BAD_PARAMETER;
+        };
+        let uri = match args.get(2) {
+            None => None,
+            Some(arg) => match arg.text(msg) {
+                None => return code::BAD_PARAMETER,
+                uri => uri,
+            },
+        };
+        with(|server, worker| {
+            routing::is_from_pool(server, worker, msg, pool, (fit, uri.as_deref()))
+        })
+        .unwrap_or(code::FAILED)
     }
 }
 

@@ -81,6 +81,19 @@ impl RpcCommand for SetState {
     }
 }
 
+/// `kamscale.probe [on|off]`
+pub(super) struct Probe;
+
+impl RpcCommand for Probe {
+    const NAME: &'static CStr = c"kamscale.probe";
+    const DOC: &'static CStr =
+        c"Lets members be probed, or nobody until it is taken back; parameters: [on|off]";
+
+    fn run(args: &mut Args<'_>) -> Result<Value, Fault> {
+        answer(|server, _| report::probe(server, args))
+    }
+}
+
 /// `kamscale.workers`
 pub(super) struct Workers;
 

@@ -13,7 +13,7 @@ use kamscale_shm::clock;
 
 use super::{SERVER, sharing, with};
 use crate::health::events::{Event, Kind};
-use crate::health::{self, Probing, Watch};
+use crate::health::{self, Watch};
 use crate::server::Server;
 
 /// Between two looks at the members.
@@ -108,23 +108,21 @@ fn turn() {
     let Some((turn, server)) = turn.flatten().zip(SERVER.get()) else {
         return;
     };
-    if let Some(probing) = &server.settings.probing {
-        for probe in &turn.probes {
-            send(server, probing, probe);
-        }
+    for probe in &turn.probes {
+        send(server, probe);
     }
     for event in turn.events {
         tell(event);
     }
 }
 
-fn send(server: &Server, probing: &Probing, probe: &health::Probe) {
+fn send(server: &Server, probe: &health::Probe) {
     let request = Request {
-        method: probing.method.as_bytes(),
+        method: probe.probing.method.as_bytes(),
         uri: &probe.uri,
-        from: probing.from.as_bytes(),
-        proxy: b"",
-        socket: b"",
+        from: &probe.from,
+        proxy: &probe.proxy,
+        socket: &probe.socket,
     };
     health::sending(server, probe.token, clock::monotonic_ns());
     if request.send(probe.token.to_word()).is_err() {

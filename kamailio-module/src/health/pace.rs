@@ -6,14 +6,14 @@
 pub struct Pace {
     /// The usual one.
     pub interval_ms: u64,
+    /// An interval is up to so many percent longer or shorter.
+    pub jitter_percent: u64,
 }
 
 /// The shorter interval is this part of the usual one, between these two.
 const HURRY: u64 = 4;
 const SHORTEST_MS: u64 = 200;
 const LONGEST_MS: u64 = 1000;
-/// An interval is up to this part longer or shorter.
-const JITTER: u64 = 10;
 
 impl Pace {
     /// Until the next probe of a member; `random` is any number.
@@ -25,7 +25,7 @@ impl Pace {
             self.interval_ms
         };
         let usual = usual.min(self.interval_ms);
-        let play = usual / JITTER;
+        let play = usual * self.jitter_percent.min(100) / 100;
         usual - play + part(2 * play, random)
     }
 
@@ -51,15 +51,17 @@ mod tests {
         #[test]
         fn an_interval_is_never_far_from_what_was_asked_for(
             interval_ms in 1_u64..3_600_000,
+            jitter_percent in 0_u64..=100,
             random in any::<u64>(),
         ) {
-            let pace = Pace { interval_ms };
+            let pace = Pace { interval_ms, jitter_percent };
+            let (least, most) = (100 - jitter_percent, 100 + jitter_percent);
             let usual = pace.next_ms(false, random);
-            prop_assert!(usual >= interval_ms - interval_ms / 10 && usual <= interval_ms * 11 / 10);
+            prop_assert!(usual >= interval_ms * least / 100 && usual <= interval_ms * most / 100);
             let soon = pace.next_ms(true, random);
-            prop_assert!(soon <= interval_ms * 11 / 10, "a hurry is not slower");
-            prop_assert!(soon >= (interval_ms / 4).clamp(200, 1000).min(interval_ms) * 9 / 10);
-            prop_assert!(soon <= 1100);
+            prop_assert!(soon <= interval_ms * most / 100, "a hurry is not slower");
+            prop_assert!(soon >= (interval_ms / 4).clamp(200, 1000).min(interval_ms) * least / 100);
+            prop_assert!(soon <= 10 * most);
             prop_assert!(pace.first_ms(random) <= interval_ms);
         }
     }

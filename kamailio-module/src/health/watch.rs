@@ -2,11 +2,13 @@
 //! the last one, and who changed. It sends nothing and runs no route: a [`Turn`] says what to do, and
 //! nothing of the process may be held while that is done.
 
+use std::sync::Arc;
+
 use kamscale_shm::health::{Answer, NO_ANSWER};
-use kamscale_shm::{ById, Health, Member, Table, xxh3};
+use kamscale_shm::{ById, Health, Member, Table};
 
 use super::events::{Event, Kind, Standing, standing};
-use super::watched::{Watched, is_asked};
+use super::watched::{Watched, address, is_asked};
 use super::{Machine, Probing, Token};
 use crate::server::Server;
 
@@ -18,8 +20,16 @@ pub const MAX_PER_TURN: usize = 128;
 /// A probe to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probe {
-    /// Where to.
+    /// Whom it asks.
     pub uri: Vec<u8>,
+    /// The proxy that gets it instead; empty: none.
+    pub proxy: Vec<u8>,
+    /// Its From.
+    pub from: Vec<u8>,
+    /// The local socket that it leaves by; empty: Kamailio chooses.
+    pub socket: Vec<u8>,
+    /// How its pool is probed.
+    pub probing: Arc<Probing>,
     /// What comes back with the answer.
     pub token: Token,
 }
@@ -38,6 +48,10 @@ pub struct Turn {
 pub struct Watch {
     /// Generation, and how many tables this process applied: together they tell tables apart.
     table: Option<(u64, u64)>,
+    /// How the members of each pool are probed, in the order of the table.
+    pools: Vec<Option<Arc<Probing>>>,
+    /// Whether the operator lets members be probed.
+    may_probe: bool,
     members: Vec<Watched>,
     outstanding: usize,
     /// Where the search for due probes goes on, so that nobody is starved by those before it.
@@ -52,6 +66,8 @@ impl Watch {
     pub fn new(seed: u64) -> Self {
         Self {
             table: None,
+            pools: Vec::new(),
+            may_probe: true,
             members: Vec::new(),
             outstanding: 0,
             next: 0,
@@ -72,15 +88,16 @@ impl Watch {
         let now_ms = now_ns / 1_000_000;
         let mut turn = Turn::default();
         let current = (table.generation(), applied);
-        if self.table != Some(current) {
+        let may_probe = server.observed.may_probe();
+        if self.table != Some(current) || self.may_probe != may_probe {
             if self.table.is_none_or(|(was, _)| was != current.0) {
                 turn.events.push(Event::applied(current.0));
             }
             self.adopt(server, table, now_ms, Health::New);
             self.table = Some(current);
         }
-        if let Some(probing) = &server.settings.probing {
-            self.take_answers(server, probing, now_ns);
+        if server.settings.probing.is_some() {
+            self.take_answers(server, now_ns);
             self.send_due(server, table, now_ns, &mut turn.probes);
         }
         self.compare(server, table, &mut turn.events);
@@ -91,7 +108,7 @@ impl Watch {
     fn adopt(&mut self, server: &Server, table: &Table, now_ms: u64, health: Health) {
         let begin = |known: Option<&Watched>| match known {
             // Its old answers say nothing about its new address.
-            Some(known) if known.asked => (Health::Trusted, known.standing),
+            Some(known) if known.asked || !known.probed => (Health::Trusted, known.standing),
             // One that was disabled was not asked: who knows what it is now.
             Some(known) => (Health::New, known.standing),
             None if health == Health::Trusted => (health, None),
@@ -100,14 +117,30 @@ impl Watch {
         let mut before = ById::default();
         before.extend(self.members.drain(..).map(|w| (w.id, w)));
         self.outstanding = 0;
+        self.may_probe = server.observed.may_probe();
+        self.pools.clear();
+        let usual = server.settings.probing.as_ref();
+        let usual = usual
+            .filter(|_| self.may_probe)
+            .map(|p| Arc::new(p.clone()));
         for (pool_at, pool) in (0..).map_while(|i| Some((i, table.pool(i)?))) {
+            let probing = match &usual {
+                Some(usual) if pool.has_options() => usual.of_pool(&pool.probe()).map(Arc::new),
+                usual => usual.clone(),
+            };
+            self.pools.push(probing);
             for (place, member) in pool.members().enumerate() {
                 let Ok(slot) = u16::try_from(member.slot()) else {
                     continue;
                 };
+                let probing = self.pools[pool_at].clone();
+                let probing = probing.filter(|_| member.is_probed());
                 let mut watched = match before.remove(&member.id()) {
-                    Some(known) if known.is(&member, slot) => known,
-                    known => self.watch(server, &member, slot, begin(known.as_ref()), now_ms),
+                    Some(known) if known.is(&member, slot, probing.is_some()) => known,
+                    known => {
+                        let begin = begin(known.as_ref());
+                        self.watch(server, (&member, slot), probing.as_deref(), begin, now_ms)
+                    }
                 };
                 (watched.pool, watched.place) = (pool_at, place);
                 self.outstanding += usize::from(watched.sent.is_some());
@@ -120,20 +153,26 @@ impl Watch {
     fn watch(
         &mut self,
         server: &Server,
-        member: &Member<'_>,
-        slot: u16,
+        (member, slot): (&Member<'_>, u16),
+        probing: Option<&Probing>,
         (health, standing): (Health, Option<(Standing, &'static str)>),
         now_ms: u64,
     ) -> Watched {
         let mut due_ms = now_ms;
-        if let Some(probing) = &server.settings.probing
+        // Who is not asked is believed.
+        let health = if probing.is_some() {
+            health
+        } else {
+            Health::Trusted
+        };
+        if server.settings.probing.is_some()
             && let Some(row) = server.observed.member(member.slot())
         {
             row.end_probe();
             row.forget_probes();
             row.set_health(member.id(), health);
             // Those that are there at the start are spread.
-            if standing.is_none() {
+            if let Some(probing) = probing.filter(|_| standing.is_none()) {
                 due_ms += probing.pace.first_ms(self.random());
             }
         }
@@ -142,8 +181,9 @@ impl Watch {
             slot,
             pool: 0,
             place: 0,
-            uri: xxh3(member.uri()),
-            asked: is_asked(member),
+            uri: address(member),
+            probed: probing.is_some(),
+            asked: is_asked(member, probing.is_some()),
             machine: Machine::new(health),
             due_ms,
             sent: None,
@@ -151,14 +191,16 @@ impl Watch {
         }
     }
 
-    fn take_answers(&mut self, server: &Server, probing: &Probing, now_ns: u64) {
+    fn take_answers(&mut self, server: &Server, now_ns: u64) {
         let now_ms = now_ns / 1_000_000;
         let mut random = self.random();
         for watched in &mut self.members {
             let Some(number) = watched.sent else {
                 continue;
             };
-            let Some(row) = server.observed.member(usize::from(watched.slot)) else {
+            let row = server.observed.member(usize::from(watched.slot));
+            let probing = self.pools.get(watched.pool).and_then(Option::as_deref);
+            let Some((row, probing)) = row.zip(probing) else {
                 continue;
             };
             let late = row.probe_age_ns(now_ns) / 1_000_000 >= probing.timeout_ms;
@@ -193,20 +235,19 @@ impl Watch {
             let Some((member, row)) = member.zip(row).filter(|(m, _)| m.id() == watched.id) else {
                 continue;
             };
+            let Some(probing) = self.pools.get(watched.pool).cloned().flatten() else {
+                continue;
+            };
             // 0 stands for no probe at all.
             self.number = self.number.checked_add(1).unwrap_or(1);
             watched.sent = Some(self.number);
             self.outstanding += 1;
             row.begin_probe(u32::from(self.number), now_ns);
-            probes.push(Probe {
-                uri: probing_uri(&member).to_vec(),
-                token: watched.token(self.number),
-            });
+            probes.push(probe_of(&member, probing, watched.token(self.number)));
         }
     }
 
     fn compare(&mut self, server: &Server, table: &Table, events: &mut Vec<Event>) {
-        let probing = server.settings.probing.is_some();
         let now_s = crate::server::now();
         for watched in &mut self.members {
             let Some(pool) = table.pool(watched.pool) else {
@@ -218,6 +259,7 @@ impl Watch {
             let Some(row) = server.observed.member(member.slot()) else {
                 continue;
             };
+            let probing = watched.probed;
             let now = standing(&member, row, probing, now_s);
             let before = watched.standing.replace(now).unwrap_or(now);
             if before.0 == now.0 {
@@ -250,9 +292,19 @@ impl Watch {
     }
 }
 
-/// Where a member is probed. In one place, as members may get an address of their own for it.
-fn probing_uri<'a>(member: &Member<'a>) -> &'a [u8] {
-    member.uri()
+/// The probe of a member: as its pool has it, unless the member says otherwise.
+fn probe_of(member: &Member<'_>, probing: Arc<Probing>, token: Token) -> Probe {
+    let or = |own: &[u8], else_: &[u8]| if own.is_empty() { else_ } else { own }.to_vec();
+    // Its requests leave by its own socket, and so its probes do where nothing else is said.
+    let of_pool = or(probing.socket.as_bytes(), member.socket());
+    Probe {
+        uri: member.uri().to_vec(),
+        proxy: or(member.proxy(), probing.proxy.as_bytes()),
+        from: or(member.probe_from(), probing.from.as_bytes()),
+        socket: or(member.probe_socket(), &of_pool),
+        probing,
+        token,
+    }
 }
 
 fn no_answer() -> Answer {

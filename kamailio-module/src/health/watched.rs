@@ -19,8 +19,10 @@ pub(super) struct Watched {
     pub(super) slot: u16,
     pub(super) pool: usize,
     pub(super) place: usize,
-    /// The hash of its URI: another address is another thing.
+    /// See [`address`]: another address is another thing.
     pub(super) uri: u64,
+    /// Whether it is probed at all; one that is not is taken for up.
+    pub(super) probed: bool,
     /// See [`is_asked`].
     pub(super) asked: bool,
     pub(super) machine: Machine,
@@ -32,14 +34,20 @@ pub(super) struct Watched {
 }
 
 /// A disabled member is left alone: nobody needs it, and it may be gone.
-pub(super) fn is_asked(member: &Member<'_>) -> bool {
-    member.state() != DesiredState::Disabled
+pub(super) fn is_asked(member: &Member<'_>, probed: bool) -> bool {
+    probed && member.state() != DesiredState::Disabled
+}
+
+/// The hash of where it is asked.
+pub(super) fn address(member: &Member<'_>) -> u64 {
+    xxh3(member.uri()) ^ xxh3(member.proxy()).rotate_left(1)
 }
 
 impl Watched {
     /// Whether this goes on as it was: the same row, and the same address.
-    pub(super) fn is(&self, member: &Member<'_>, slot: u16) -> bool {
-        self.slot == slot && self.asked == is_asked(member) && self.uri == xxh3(member.uri())
+    pub(super) fn is(&self, member: &Member<'_>, slot: u16, probed: bool) -> bool {
+        let asks = (probed, is_asked(member, probed));
+        self.slot == slot && (self.probed, self.asked) == asks && self.uri == address(member)
     }
 
     pub(super) fn token(&self, number: u16) -> Token {

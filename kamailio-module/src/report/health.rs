@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use kamailio::rpc::Value;
+use kamailio::rpc::{Args, Fault, Value};
 use kamscale_shm::layout::MemberRow;
 use kamscale_shm::{Health, clock};
 
@@ -14,11 +14,32 @@ use crate::server::Server;
 pub(super) fn probing(server: &Server) -> Value {
     match &server.settings.probing {
         None => word("no"),
+        Some(_) if !server.observed.may_probe() => word("off"),
         Some(probing) => {
             let (method, every_s) = (&probing.method, probing.pace.interval_ms / 1000);
             Value::Text(format!("{method} every {every_s} s"))
         }
     }
+}
+
+/// `kamscale.probe [on|off]`
+///
+/// # Errors
+/// 400 for another word, or if no member is probed at all.
+pub fn probe(server: &Server, args: &mut Args<'_>) -> Result<Value, Fault> {
+    match args.optional().as_deref() {
+        None => {}
+        Some(_) if server.settings.probing.is_none() => {
+            let text = "nobody is probed: modparam probe_interval_s is 0";
+            return Err(Fault::bad_request(text.to_owned()));
+        }
+        Some("on") => server.observed.let_probe(true),
+        Some("off") => server.observed.let_probe(false),
+        Some(other) => {
+            return Err(Fault::bad_request(format!("{other:?}: it is on or off")));
+        }
+    }
+    Ok(Value::Struct(vec![(c"probing", probing(server))]))
 }
 
 /// What probing found out about a member.

@@ -1,4 +1,4 @@
-//! What a script says of the member that a request was sent to last.
+//! What a script says of a member: of the one that a request was sent to last, or of any.
 
 use kamailio::message::Message;
 use kamscale_shm::layout::MemberRow;
@@ -6,10 +6,11 @@ use kamscale_shm::member_row::FailureLimit;
 use kamscale_shm::{Member, Pool};
 
 use super::recall;
+use super::refusal::no_pool;
 use crate::code;
 use crate::memory::Memory;
 use crate::server::{Server, now};
-use crate::worker::Worker;
+use crate::worker::{PoolName, Worker};
 
 /// What `ks_mark_dst()` says of the member used last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,29 @@ pub fn mark<M: Message>(server: &Server, worker: &mut Worker, msg: &mut M, mark:
         }
     });
     marked.map_or(code::NOT_SELECTED, |()| code::OK)
+}
+
+/// Tells what happened to a member of a pool, named by its name or by its URI (of which several may be).
+pub fn mark_member(
+    server: &Server,
+    worker: &mut Worker,
+    name: PoolName<'_>,
+    member: &[u8],
+    mark: Mark,
+) -> i32 {
+    worker.refresh(server);
+    let Some((pool, _)) = worker.pool(name) else {
+        return no_pool(worker, name);
+    };
+    let mut code = code::NO_MEMBER;
+    let named = |m: &Member<'_>| m.name() == member || m.uri() == member;
+    for member in pool.members().filter(named) {
+        if let Some(row) = server.observed.member(member.slot()) {
+            apply(server, row, member.id(), mark);
+            code = code::OK;
+        }
+    }
+    code
 }
 
 fn apply(server: &Server, row: &MemberRow, id: u64, mark: Mark) {

@@ -104,7 +104,7 @@ impl Usable<'_> {
             0 => self.observed.is_usable(member.slot(), member.id(), now),
             _ => self.is_special(member),
         };
-        is_usable && !self.was_tried(member)
+        (is_usable || self.is_believed(member)) && !self.was_tried(member)
     }
 
     #[inline(never)]
@@ -140,6 +140,13 @@ impl Usable<'_> {
         // Another mixture than that which places keys.
         let place = mix(key.rotate_left(21) ^ member.id()) >> 32;
         !self.is_ramping() || place * 100 < u64::from(self.share(member)) << 32
+    }
+
+    /// A member that is not probed needs no answer, from its first moment on.
+    #[cold]
+    fn is_believed(&self, member: &Member<'_>) -> bool {
+        let row = self.observed.member(member.slot());
+        !member.is_probed() && row.is_some_and(|row| !row.is_of(member.id()))
     }
 
     /// Whether a new key may go to the member: it carries no more than 1.25 times its share.

@@ -1,6 +1,7 @@
 //! The watch over members, turn by turn: a clock of the test's own, answers as the double gives them,
 //! real rows.
 
+mod pools;
 mod suspicion;
 pub(super) mod ward;
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use kamailio::double::{Message, set_ticks};
+use kamailio::double::{Message, set_sockets, set_ticks};
 use kamailio::message::Method;
 use kamailio::rpc::{Args, Value};
 use kamscale_shm::{DesiredState, TableSpec};
@@ -12,7 +12,8 @@ use crate::algorithm::Algorithm;
 use crate::code;
 use crate::report;
 use crate::routing::{
-    Choice, Mark, Target, count, is_active, is_from_pool, mark, pool_exists, select,
+    Choice, Fit, Mark, Target, count, is_active, is_from_pool, mark, mark_member, pool_exists,
+    select,
 };
 use crate::server::{Server, Settings};
 use crate::worker::{self, PoolName};
@@ -207,6 +208,7 @@ fn a_message_from_a_member_is_known_by_address_and_port() {
             &mut site.worker,
             &msg,
             pool.map(PoolName::Text),
+            (Fit::default(), None),
         )
     };
     assert_eq!(ask("10.0.0.97:5060", Some(b"p")), 1);
@@ -216,6 +218,65 @@ fn a_message_from_a_member_is_known_by_address_and_port() {
     assert_eq!(ask("10.0.0.98:5060", Some(b"q")), 1);
     assert_eq!(ask("[2001:db8::1]:5060", None), code::NO);
     assert_eq!(ask("10.0.0.97:5060", Some(b"nope")), code::NO_POOL);
+}
+
+#[test]
+fn a_member_is_marked_by_its_name_or_its_uri() {
+    let mut site = Site::of(2);
+    let uri = member("m1").uri;
+    for name in [&b"m1"[..], uri.as_bytes()] {
+        let mut say = |mark| mark_member(site.server, &mut site.worker, P, name, mark);
+        assert_eq!(say(Mark::Down), 1);
+        let picks: Vec<_> = (0..4)
+            .map(|_| site.pick(Algorithm::RoundRobin, None))
+            .collect();
+        assert!(
+            picks.iter().all(|p| p.as_deref() == Some("m0")),
+            "{picks:?}"
+        );
+        let mut say = |mark| mark_member(site.server, &mut site.worker, P, name, mark);
+        assert_eq!(say(Mark::Up), 1);
+        let picks: Vec<_> = (0..4)
+            .map(|_| site.pick(Algorithm::RoundRobin, None))
+            .collect();
+        assert!(
+            picks.iter().any(|p| p.as_deref() == Some("m1")),
+            "{picks:?}"
+        );
+    }
+    let nobody = mark_member(site.server, &mut site.worker, P, b"m7", Mark::Down);
+    assert_eq!(nobody, code::NO_MEMBER);
+}
+
+#[test]
+fn what_must_fit_beside_the_address_is_said_by_words() {
+    set_sockets(&["side"]);
+    let mut tcp = member("a");
+    tcp.uri += ";transport=tcp";
+    tcp.options.socket = "side".to_owned();
+    tcp.state = DesiredState::Draining;
+    let mut site = Site::new(&[pool("p", &[tcp])]);
+    let mut msg = Message::new(Method::Options);
+    let mut ask = |msg: &Message, fit: &str, uri: Option<&str>| {
+        let fit = Fit::from_words(fit.as_bytes()).unwrap();
+        let how = (fit, uri.map(str::as_bytes));
+        is_from_pool(site.server, &mut site.worker, msg, Some(P), how)
+    };
+    msg.source = "10.0.0.97:9".parse().unwrap();
+    assert_eq!(ask(&msg, "", None), code::NO);
+    assert_eq!(ask(&msg, "any_port", None), 1);
+    assert_eq!(ask(&msg, "any_port, transport", None), code::NO);
+    msg.transport = "tcp";
+    assert_eq!(ask(&msg, "any_port,transport", None), 1);
+    assert_eq!(ask(&msg, "any_port,socket", None), code::NO);
+    msg.received_by = kamailio::socket::find(b"side");
+    assert_eq!(ask(&msg, "any_port,socket", None), 1);
+    assert_eq!(ask(&msg, "any_port,active", None), code::NO);
+    let there = "sip:x@10.0.0.97;transport=tcp";
+    assert_eq!(ask(&msg, "transport", Some(there)), 1);
+    assert_eq!(ask(&msg, "", Some("sip:10.0.0.97:5061")), code::NO);
+    assert_eq!(ask(&msg, "any_port", Some("sip:a.example")), code::NO);
+    assert_eq!(Fit::from_words(b"any port"), None);
 }
 
 #[test]

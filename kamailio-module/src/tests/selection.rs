@@ -72,6 +72,38 @@ fn weights_hold_over_short_runs_and_for_hundreds_of_members() {
 }
 
 #[test]
+fn a_thousand_members_hold_their_shares_also_when_one_weight_changes() {
+    let mut site = Site::of(1);
+    let weight = |i: u16| i % 10 + 1;
+    let mut members: Vec<_> = (0..1000).map(|i| member(&format!("m{i}"))).collect();
+    for (member, i) in members.iter_mut().zip(0..) {
+        member.weight = weight(i);
+    }
+    for heavy in [false, true] {
+        if heavy {
+            members[999].weight = 5500; // as much as all others together
+        }
+        site.publish(&members);
+        let total: u32 = members.iter().map(|m| u32::from(m.weight)).sum();
+        let taken = shares(&mut site, Algorithm::Weight, total * 4);
+        assert_eq!(taken.len(), 1000, "every one is used");
+        for class in 1..=10_u16 {
+            let of_class = members[..999].iter().filter(|m| m.weight == class);
+            let (mut is, mut wanted) = (0_u32, 0_u32);
+            for member in of_class {
+                is += taken[&member.name];
+                wanted += u32::from(class) * 4;
+            }
+            let off = is.abs_diff(wanted);
+            assert!(
+                off * 20 <= wanted,
+                "weight {class}: {is} instead of {wanted}"
+            );
+        }
+    }
+}
+
+#[test]
 fn nobody_with_weight_0_is_used_while_another_has_some() {
     let mut site = Site::of(1);
     let mut members = vec![member("a"), member("b")];

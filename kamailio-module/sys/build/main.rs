@@ -13,7 +13,7 @@ const TYPES: &str = "\
     rpc_t|pv_export_t|pv_spec_t|pv_value_t|pv_param_t|sr_kemi_t|sip_msg|hdr_field|to_body|\
     cseq_body|ip_addr|str_|fparam_t|action|run_act_ctx|sr_xval_t|sr_xavp_t|dlg_binds|\
     dlg_cb_params|dlg_callback|dlg_cell|counter_handle_t|counter_val_t|\
-    script_cb_flag|tm_binds|uac_req|tmcb_params|dmq_api_t|dmq_peer_t|dmq_node_t|dmq_resp_cback_t|\
+    script_cb_flag|sip_protos|tm_binds|uac_req|tmcb_params|dmq_api_t|dmq_peer_t|dmq_node_t|dmq_resp_cback_t|\
     peer_reponse_t";
 const FUNCTIONS: &str = "\
     shim_.*|sr_kemi_modules_add|find_export|set_dst_uri|do_action|parse_headers|get_str_fparam|\

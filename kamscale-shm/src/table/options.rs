@@ -85,9 +85,18 @@ impl<'a> Member<'a> {
     }
 
     /// Whether it is probed, if its pool is.
+    fn is_probed_itself(&self) -> bool {
+        self.options().is_none_or(|o| o.record[5] == 0)
+    }
+
+    /// Whether it is probed where members are: neither itself nor its pool says that it is not.
     #[must_use]
     pub fn is_probed(&self) -> bool {
-        self.options().is_none_or(|o| o.record[5] == 0)
+        let pool = Pool {
+            words: self.words,
+            record: record(self.words, RECORD_WORDS * (1 + self.pool())),
+        };
+        self.is_probed_itself() && pool.probe_interval_ms() != Some(0)
     }
 
     /// From of its probes; empty: that of its pool.
@@ -108,7 +117,7 @@ impl<'a> Member<'a> {
                 socket: o.string(0),
                 attributes: o.string(1),
                 proxy: o.string(2),
-                probe: self.is_probed(),
+                probe: self.is_probed_itself(),
                 probe_from: o.string(3),
                 probe_socket: o.string(4),
             })
@@ -163,12 +172,19 @@ impl<'a> Pool<'a> {
         optional(usize::from(byte))
     }
 
+    /// Between two probes of a member, in milliseconds; 0: they are not probed; `None`: as the module's
+    /// parameter has it.
+    #[must_use]
+    pub fn probe_interval_ms(&self) -> Option<u32> {
+        self.options().and_then(|o| optional(high(o.record[5])))
+    }
+
     /// How its members are probed.
     #[must_use]
     pub fn probe(&self) -> ProbeOptions {
         self.options()
             .map_or_else(ProbeOptions::default, |o| ProbeOptions {
-                interval_ms: optional(high(o.record[5])),
+                interval_ms: self.probe_interval_ms(),
                 jitter_percent: optional(usize::from(o.record[7].to_le_bytes()[4]))
                     .and_then(|v| u8::try_from(v).ok()),
                 timeout_ms: optional(low(o.record[6])),

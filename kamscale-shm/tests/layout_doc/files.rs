@@ -110,6 +110,8 @@ pub(crate) fn observed_structures() -> Vec<Structure> {
             calls_tracked: AtomicU32 = "1 if calls are counted (the dialog module is loaded).",
             features: AtomicU32 = "How many features are declared.",
             processes: AtomicU32 = "How many processes Kamailio has; 0 before it knows.",
+            probing_off: AtomicU32 = "1 while an operator lets nobody be probed. Written by any \
+                process, and kept over a restart.",
         ),
         structure!(
             NameRow,

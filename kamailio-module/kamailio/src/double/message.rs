@@ -35,6 +35,10 @@ pub struct Message {
     pub call_id: Option<Vec<u8>>,
     /// See [`message::Message::source`].
     pub source: SocketAddr,
+    /// See [`message::Message::transport`].
+    pub transport: &'static str,
+    /// See [`message::Message::received_by`].
+    pub received_by: Option<Socket>,
     /// See [`message::Message::route`].
     pub route: Route,
     /// What `set_destination` set.
@@ -72,6 +76,8 @@ impl Message {
             to_tag: false,
             call_id: Some(format!("call-{id}").into_bytes()),
             source: SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 5060)),
+            transport: "udp",
+            received_by: None,
             route: Route::Request,
             destination: None,
             branches: Vec::new(),
@@ -138,6 +144,14 @@ impl message::Message for Message {
 
     fn source(&self) -> SocketAddr {
         self.source
+    }
+
+    fn transport(&self) -> &'static str {
+        self.transport
+    }
+
+    fn received_by(&self) -> Option<Socket> {
+        self.received_by
     }
 
     fn route(&self) -> Route {

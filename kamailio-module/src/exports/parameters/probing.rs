@@ -10,6 +10,8 @@ use crate::health::{Limits, Pace, Probing, ReplyCodes};
 
 /// `probe_interval_s`: 0 probes nobody.
 pub(in crate::exports) static INTERVAL_S: AtomicI32 = AtomicI32::new(0);
+/// `probe_jitter`: so many percent an interval may be longer or shorter.
+pub(in crate::exports) static JITTER: AtomicI32 = AtomicI32::new(10);
 /// `probe_timeout_s`: an answer that comes later is none.
 pub(in crate::exports) static TIMEOUT_S: AtomicI32 = AtomicI32::new(3);
 /// `probe_failures`: so many probes in a row without a good answer mean down.
@@ -22,6 +24,8 @@ struct Texts {
     method: String,
     from: String,
     codes: ReplyCodes,
+    socket: String,
+    proxy: String,
     callback: Option<&'static str>,
 }
 
@@ -29,6 +33,8 @@ static TEXTS: Local<Texts> = Local::new(|| Texts {
     method: "OPTIONS".to_owned(),
     from: "sip:kamscale@localhost".to_owned(),
     codes: ReplyCodes::default(),
+    socket: String::new(),
+    proxy: String::new(),
     callback: None,
 });
 
@@ -44,6 +50,7 @@ pub(super) fn probing() -> Option<Probing> {
         from: texts.from,
         pace: Pace {
             interval_ms: interval_s * 1000,
+            jitter_percent: u64::try_from(JITTER.load(Ordering::Relaxed)).unwrap_or(0),
         },
         timeout_ms: u64::from(at_least_1(&TIMEOUT_S)) * 1000,
         limits: Limits {
@@ -51,6 +58,8 @@ pub(super) fn probing() -> Option<Probing> {
             successes: at_least_1(&SUCCESSES),
         },
         codes: texts.codes,
+        socket: texts.socket,
+        proxy: texts.proxy,
     })
 }
 
@@ -81,6 +90,24 @@ pub(in crate::exports) fn from(value: &str) -> Result<(), String> {
 pub(in crate::exports) fn codes(value: &str) -> Result<(), String> {
     let codes = ReplyCodes::parse(value).map_err(|e| format!("probe_codes: {e}"))?;
     TEXTS.with(|t| t.codes = codes);
+    Ok(())
+}
+
+pub(in crate::exports) fn socket(value: &str) -> Result<(), String> {
+    if !options::is_socket(value) {
+        return Err(format!("probe_socket {value:?} {}", options::SOCKET_RULE));
+    }
+    let value = value.to_owned();
+    TEXTS.with(|t| t.socket = value);
+    Ok(())
+}
+
+pub(in crate::exports) fn proxy(value: &str) -> Result<(), String> {
+    if !kamscale_shm::spec::is_uri(value) {
+        return Err(format!("probe_proxy {value:?} is no SIP URI"));
+    }
+    let value = value.to_owned();
+    TEXTS.with(|t| t.proxy = value);
     Ok(())
 }
 

@@ -16,13 +16,18 @@ pub(in crate::tests) fn probing(interval_ms: u64) -> Probing {
     Probing {
         method: "OPTIONS".to_owned(),
         from: "sip:k@h".to_owned(),
-        pace: Pace { interval_ms },
+        pace: Pace {
+            interval_ms,
+            jitter_percent: 10,
+        },
         timeout_ms: 1000,
         limits: Limits {
             failures: 2,
             successes: 2,
         },
         codes: ReplyCodes::default(),
+        socket: String::new(),
+        proxy: String::new(),
     }
 }
 
