@@ -59,7 +59,8 @@ struct Bound {
 #[derive(Clone, Copy, Debug)]
 pub struct Callbacks {
     /// A call came to nothing, before `ended` hears of it: the status that its caller got from another
-    /// side. What the server made up itself (a timeout, a reply of the script) is not told.
+    /// side. What the server made up itself (a timeout, a reply of the script, the 500 that tm sends in
+    /// place of a last 503) is not told.
     pub failed: fn(&AtomicUsize, u16),
     /// A dialog failed, ended, expired or is destroyed: at least once, up to several times, so it must
     /// take what it needs from the word with a swap.

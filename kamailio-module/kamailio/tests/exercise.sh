@@ -22,6 +22,7 @@ request_route {
     }
     switch ($rU) {
     case "sink503": sl_send_reply("503", "full"); exit;
+    case "sink486": sl_send_reply("486", "busy"); exit;
 
     case "zero": ex_nothing(); $var(rc) = $rc; break;
     case "call": ex_call(); $var(rc) = $rc * 10; ex_call(); $var(rc) = $var(rc) + $rc; break;
@@ -31,6 +32,7 @@ request_route {
         sl_send_reply("200", "rc=$var(rc) ru=$ru du=$du"); exit;
     case "answer": ex_call(); $du = "sip:127.0.0.1:@SECOND@"; t_relay(); exit;
     case "busy": ex_call(); $rU = "sink503"; $du = "sip:127.0.0.1:@PORT@"; t_relay(); exit;
+    case "rejected": ex_call(); $rU = "sink486"; $du = "sip:127.0.0.1:@PORT@"; t_relay(); exit;
     case "failover": ex_remember(); ex_remember(); ex_call(); t_on_failure("NEXT");
         $rU = "sink503"; $du = "sip:127.0.0.1:@PORT@"; t_relay(); exit;
     }
@@ -65,8 +67,12 @@ check "... whose end is seen when no call comes of it" until_true 10 logged "exe
 
 : >"$RUN/log"
 equal "a refused call" "SIP/2.0 500 Service Unavailable" "$(status INVITE busy)"
-check "... is told with what its caller got" until_true 10 logged "exercise: failed 77 with 503"
 check "... ends its dialog" until_true 10 logged "exercise: ended 77 in"
+
+: >"$RUN/log"
+equal "a rejected call" "SIP/2.0 486 busy" "$(status INVITE rejected)"
+check "... is told with what its caller got" until_true 10 logged "exercise: failed 77 with 486"
+check "... ends its dialog, too" until_true 10 logged "exercise: ended 77 in"
 
 : >"$RUN/log"
 answer=$(CALL_ID=bye FROM_TAG=caller request INVITE answer)
