@@ -32,7 +32,7 @@ pub fn select<'a>(
     if pool.active_len() == 0 && algorithm != Algorithm::Sticky {
         return None;
     }
-    if usable.is_weighing() {
+    if usable.is_ramping() {
         return weighing::select(pool, algorithm, key, usable, cursors);
     }
     plain(pool, algorithm, key, usable, cursors)

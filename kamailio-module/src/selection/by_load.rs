@@ -4,7 +4,7 @@ use kamscale_shm::{Member, Pool};
 
 use super::by_turn::{DRAWS, random};
 use super::load::{Load, Pressure};
-use super::{Cursors, Usable};
+use super::{Cursors, Usable, weighing};
 
 /// Ties go to the next in turn, so that idle members share.
 #[inline(never)]
@@ -13,6 +13,9 @@ pub(super) fn least_calls<'a>(
     start: usize,
     usable: &Usable<'_>,
 ) -> Option<Member<'a>> {
+    if usable.is_refusing() {
+        return weighing::least_calls(pool, start, usable);
+    }
     least(pool, start, usable, |m| usable.load(m), Load::is_below)
 }
 
@@ -29,6 +32,9 @@ pub(super) fn two_choices<'a>(
     usable: &Usable<'_>,
     cursors: &mut Cursors,
 ) -> Option<Member<'a>> {
+    if usable.is_refusing() {
+        return weighing::two_choices(pool, usable, cursors);
+    }
     of_two(pool, usable, cursors, |m| usable.load(m), Load::is_below)
 }
 

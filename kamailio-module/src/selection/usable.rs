@@ -11,13 +11,13 @@ use crate::server::{Server, now};
 use crate::sums::{is_below_bound, is_panic};
 
 /// So many of the pool do not answer probes that it is not held against them.
-const PANIC: u8 = 1;
+const PANIC: u64 = 1;
 /// Who carries its capacity gets nothing more.
-const CAPACITY: u8 = 2;
+const CAPACITY: u64 = 2;
 /// Somebody has just come up, and others have not.
-const RAMP: u8 = 4;
-/// Somebody refused calls of late.
-const REFUSING: u8 = 8;
+const RAMP: u64 = 4;
+/// Bits above which stand the seconds within which the share of a member grows that has just come up.
+const SLOW_START_AT: u32 = 32;
 
 /// What a selection may use of a member: neither the operator, passive detection, its answers to
 /// probes nor an earlier try of the same request speaks against it.
@@ -30,9 +30,7 @@ pub struct Usable<'a> {
     /// What is summed over the pool.
     sums: Option<&'a PoolRow>,
     /// What is special about the pool now, as bits; most have nothing, and look no further.
-    special: u8,
-    /// Seconds within which the share of a member grows that has just come up.
-    slow_start_s: u32,
+    special: u64,
 }
 
 impl<'a> Usable<'a> {
@@ -41,41 +39,38 @@ impl<'a> Usable<'a> {
     #[must_use]
     pub fn new(server: &'a Server, pool: &Pool<'_>, tried: &'a [u16]) -> Self {
         let observed = &server.observed;
-        let mut usable = Self {
+        let is_special = pool.has_options() || observed.is_probing();
+        Self {
             observed,
             tried,
             sums: observed.pool(pool.slot()),
-            special: 0,
-            slow_start_s: 0,
-        };
-        // Relaxed: one number that stands for itself.
-        let refusing = usable.sums.map_or(0, |sums| sums.refusing.load(Relaxed));
-        if refusing != 0 || pool.has_options() || observed.is_probing() {
-            usable.look_closer(server, pool);
+            special: if is_special { special(server, pool) } else { 0 },
         }
-        usable
     }
+}
 
-    #[inline(never)]
-    fn look_closer(&mut self, server: &Server, pool: &Pool<'_>) {
-        let Some(sums) = self.sums else { return };
-        let threshold = pool.panic_threshold();
-        let threshold = threshold.unwrap_or(server.settings.panic_threshold);
-        self.slow_start_s = pool.slow_start_s();
-        // Where everybody has just come up nobody is spared for them.
-        let is_ramping = self.slow_start_s > 0 && sums.steady.load(Relaxed) > 0;
-        for (bit, is) in [
-            (
-                PANIC,
-                self.observed.is_probing() && is_panic(sums, threshold),
-            ),
-            (CAPACITY, pool.respects_capacity()),
-            (RAMP, is_ramping),
-            (REFUSING, sums.refusing.load(Relaxed) > 0),
-        ] {
-            self.special |= if is { bit } else { 0 };
-        }
-    }
+/// By value: who has nothing special is then never written to memory.
+#[inline(never)]
+fn special(server: &Server, pool: &Pool<'_>) -> u64 {
+    let observed = &server.observed;
+    let Some(sums) = observed.pool(pool.slot()) else {
+        return 0;
+    };
+    let threshold = pool.panic_threshold();
+    let threshold = threshold.unwrap_or(server.settings.panic_threshold);
+    let slow_start_s = pool.slow_start_s();
+    // Where everybody has just come up nobody is spared for them.
+    let is_ramping = slow_start_s > 0 && sums.steady.load(Relaxed) > 0;
+    [
+        (PANIC, observed.is_probing() && is_panic(sums, threshold)),
+        (CAPACITY, pool.respects_capacity()),
+        (RAMP, is_ramping),
+    ]
+    .into_iter()
+    .filter(|(_, is)| *is)
+    .fold(u64::from(slow_start_s) << SLOW_START_AT, |all, (bit, _)| {
+        all | bit
+    })
 }
 
 impl Usable<'_> {
@@ -85,13 +80,16 @@ impl Usable<'_> {
         self.special & PANIC != 0
     }
 
-    /// Whether some members get less than their share now.
+    /// Whether somebody refused calls of late.
     #[inline]
-    pub(super) const fn is_weighing(&self) -> bool {
-        self.special & (RAMP | REFUSING) != 0
+    pub(super) fn is_refusing(&self) -> bool {
+        // Relaxed: one number that stands for itself.
+        self.sums
+            .is_some_and(|sums| sums.refusing.load(Relaxed) != 0)
     }
 
     /// Whether somebody has just come up, and others have not.
+    #[inline]
     pub(crate) const fn is_ramping(&self) -> bool {
         self.special & RAMP != 0
     }
@@ -130,8 +128,9 @@ impl Usable<'_> {
             return 100;
         }
         let now_s = u32::try_from(now()).unwrap_or(u32::MAX);
+        let slow_start_s = u32::try_from(self.special >> SLOW_START_AT).unwrap_or(0);
         let row = self.observed.member(member.slot());
-        row.map_or(100, |row| row.share(member.id(), now_s, self.slow_start_s))
+        row.map_or(100, |row| row.share(member.id(), now_s, slow_start_s))
     }
 
     /// Whether the member may have this new key already: its share of them grows, and each goes to it

@@ -12,7 +12,7 @@ use crate::algorithm::Algorithm;
 /// Draws of a request that goes by turn or chance before it takes whom it drew last.
 const DRAWS: u32 = 8;
 
-/// The member for a request.
+/// The member for a request to a pool in which somebody has just come up.
 #[cold]
 pub(super) fn select<'a>(
     pool: &Pool<'a>,
@@ -21,14 +21,12 @@ pub(super) fn select<'a>(
     usable: &Usable<'_>,
     cursors: &mut Cursors,
 ) -> Option<Member<'a>> {
-    let pressure = |m: &Member<'a>| usable.pressure(m);
     match algorithm {
         Algorithm::LeastCalls => {
             let turn = cursors.turn(pool);
-            least(pool, turn, usable, pressure, Pressure::is_below)
+            least_calls(pool, turn, usable)
         }
-        Algorithm::P2c => of_two(pool, usable, cursors, pressure, Pressure::is_below),
-        _ if !usable.is_ramping() => plain(pool, algorithm, key, usable, cursors),
+        Algorithm::P2c => two_choices(pool, usable, cursors),
         Algorithm::Hash => pool
             .owner(key, |m| usable.is(m) && usable.takes_key(m, key))
             .or_else(|| plain(pool, algorithm, key, usable, cursors)),
@@ -47,6 +45,28 @@ pub(super) fn select<'a>(
             plain(pool, algorithm, key, usable, cursors)
         }
     }
+}
+
+/// `least_calls` by what members may carry now.
+#[cold]
+pub(super) fn least_calls<'a>(
+    pool: &Pool<'a>,
+    start: usize,
+    usable: &Usable<'_>,
+) -> Option<Member<'a>> {
+    let pressure = |m: &Member<'a>| usable.pressure(m);
+    least(pool, start, usable, pressure, Pressure::is_below)
+}
+
+/// `p2c` by what members may carry now.
+#[cold]
+pub(super) fn two_choices<'a>(
+    pool: &Pool<'a>,
+    usable: &Usable<'_>,
+    cursors: &mut Cursors,
+) -> Option<Member<'a>> {
+    let pressure = |m: &Member<'a>| usable.pressure(m);
+    of_two(pool, usable, cursors, pressure, Pressure::is_below)
 }
 
 /// Whether a member takes what fell to it, as often as its share says.
