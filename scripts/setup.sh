@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs what the make targets need and what is missing, on Debian 12; skips what is there.
-#   scripts/setup.sh [build] [test] [demo] [bench] [plan] [check] [openstack] [nova]      without a group: everything
+#   scripts/setup.sh [build] [test] [demo] [bench] [plan] [check] [openstack] [nova] [puppet] [world]
+#   without a group: everything
 # Needs a Rust toolchain and make; installs as root or with sudo. What it cannot install it names, with the command
 # that would do it, and then ends with an error. It changes no apt sources and starts no service.
 set -euo pipefail
@@ -22,12 +23,12 @@ missing() { # missing WHAT HOW: remembered until the end, so that all of it is n
 UNMET=0
 
 GROUPS_WANTED=("$@")
-[ $# -gt 0 ] || GROUPS_WANTED=(build test demo bench check openstack nova)
+[ $# -gt 0 ] || GROUPS_WANTED=(build test demo bench check openstack nova puppet world)
 for group in "${GROUPS_WANTED[@]}"; do
     case $group in
-    build | test | demo | bench | plan | check | openstack | nova) ;;
+    build | test | demo | bench | plan | check | openstack | nova | puppet | world) ;;
     *)
-        echo "setup: unknown group '$group'; there are: build test demo bench plan check openstack nova" >&2
+        echo "setup: unknown group '$group'; there are: build test demo bench plan check openstack nova puppet world" >&2
         exit 2
         ;;
     esac
@@ -63,6 +64,9 @@ dpkg-dev|unpacks the source that has Kamailio's headers|has_command dpkg-source|
 libclang-14-dev|reads Kamailio's headers (bindgen)|has_libclang|build test demo bench check
 clang-14|tells bindgen where the compiler's headers are|has_clang|build test demo bench check
 kamailio-extra-modules|further modules of the server, scripts in JavaScript|has_module app_jsdt|test demo bench
+kamailio-mysql-modules|subscribers and registrations in a database|has_module db_mysql|test world
+kamailio-presence-modules|presence and busy lamps|has_module presence_dialoginfo|test world
+kamailio-tls-modules|SIP over TLS|has_module tls|test world
 kamailio-lua-modules|scripts in Lua|has_module app_lua|test
 kamailio-python3-modules|scripts in Python|has_module app_python3|test
 sip-tester|sipp, the SIP caller|has_command sipp|test demo bench openstack
@@ -73,7 +77,7 @@ python3|small SIP members and callers of tests|has_command python3|test openstac
 git|says which commit a report is about|has_command git|demo bench plan
 valgrind|callgrind counts instructions|has_command valgrind|bench
 shellcheck|checks the shell scripts|has_command shellcheck|check
-mariadb-server|the database of the OpenStack services|has_command mariadbd|openstack
+mariadb-server|the database of the OpenStack services and of the platform|has_command mariadbd|openstack test world
 rabbitmq-server|their message broker|has_file /usr/lib/rabbitmq/bin/rabbitmq-server|openstack
 keystone|OpenStack: who may do what|has_file /usr/bin/keystone-wsgi-public|openstack
 heat-api|OpenStack: stacks|has_command heat-api|openstack
@@ -87,6 +91,25 @@ aodh-notifier|OpenStack: acts on alarms|has_command aodh-notifier|openstack
 python3-venv|an environment of its own for a newer Aodh|has_file /usr/lib/python3*/ensurepip/__init__.py|openstack
 etcd-server|keeps the lease of the deciding agent|has_command etcd|test openstack
 prometheus|the other source of measures|has_command prometheus|test openstack
+puppet|applies roles to hosts|has_command puppet|puppet world
+puppet-lint|checks manifests|has_command puppet-lint|puppet
+puppet-strings|writes REFERENCE.md|has_file /usr/share/rubygems-integration/all/gems/puppet-strings-*|puppet
+ruby-rspec-puppet|tests of manifests|has_file /usr/share/rubygems-integration/all/gems/rspec-puppet-*|puppet
+ruby-puppetlabs-spec-helper|tests of types and providers|has_file /usr/share/rubygems-integration/all/gems/puppetlabs_spec_helper-*|puppet
+puppet-module-puppetlabs-stdlib|the module that all others need|has_file /usr/share/puppet/modules*/*stdlib|puppet world
+bind9|the DNS server of the platform|has_command named|world puppet
+bind9-utils|tsig-keygen, nsupdate's companions|has_command tsig-keygen|world puppet
+bind9-dnsutils|dig, nsupdate|has_command nsupdate|world puppet
+haproxy|the way to the active database node|has_command haproxy|world
+galera-4|a cluster of databases|has_file /usr/lib/galera/libgalera_smm.so|world
+rsync|how a database node gets its first copy|has_command rsync|world
+debootstrap|unpacks a release that has Asterisk|has_command debootstrap|world
+cloud-init|the first boot of a server|has_command cloud-init|world
+systemd-container|boots hosts with an init of their own|has_command systemd-nspawn|world
+puppetserver|for sites with a Puppet server: the slow test|has_command puppetserver|puppet
+puppetdb|for sites with exported resources: the slow test|has_command puppetdb|puppet
+puppet-terminus-puppetdb|from the one to the other|has_file /usr/lib/ruby/vendor_ruby/puppet/indirector/catalog/puppetdb.rb|puppet
+postgresql|the database of PuppetDB|has_file /usr/lib/postgresql/*/bin/initdb|puppet
 placement-api|OpenStack: what nova's hosts have|has_command placement-api|nova
 glance-api|OpenStack: images|has_command glance-api|nova
 neutron-server|OpenStack: networks, which nova asks for|has_command neutron-server|nova
@@ -139,9 +162,9 @@ apt() {
         apt-get -q -o DPkg::Lock::Timeout=300 -o APT::Color=0 "$@" </dev/null
 }
 
-# Packages that start a server when they are installed, where there is an init system: kamailio and all of OpenStack's.
+# Packages that start a server when they are installed, where there is an init system: kamailio, all of OpenStack's, the platform's.
 starts_service() { # starts_service PACKAGE
-    [ "$1" = kamailio ] || packages | awk -F '|' -v package="$1" '$1 == package && $4 ~ /(openstack|nova)$/ { found = 1 } END { exit !found }'
+    [ "$1" = kamailio ] || packages | awk -F '|' -v package="$1" '$1 == package && $4 ~ /openstack|nova|world|puppet/ { found = 1 } END { exit !found }'
 }
 
 # The file that forbids it stands there only while packages are unpacked, and an administrator's own is left alone.
