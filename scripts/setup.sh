@@ -106,6 +106,8 @@ rsync|how a database node gets its first copy|has_command rsync|world
 debootstrap|unpacks a release that has Asterisk|has_command debootstrap|world
 cloud-init|the first boot of a server|has_command cloud-init|world
 systemd-container|boots hosts with an init of their own|has_command systemd-nspawn|world
+nftables|parts a pair of hosts|has_command nft|world
+iputils-ping|asks whether a host is heard|has_command ping|world
 puppetserver|for sites with a Puppet server: the slow test|has_command puppetserver|puppet
 puppetdb|for sites with exported resources: the slow test|has_command puppetdb|puppet
 puppet-terminus-puppetdb|from the one to the other|has_file /usr/lib/ruby/vendor_ruby/puppet/indirector/catalog/puppetdb.rb|puppet
