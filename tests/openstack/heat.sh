@@ -60,9 +60,9 @@ heat() { # heat METHOD PATH [BODY]
 }
 
 # --- stacks ---
-files() { # all templates, by the names under which they name each other
+files() { # all templates and what they read, by the names under which they name each other
     local file
-    for file in "$HEAT"/*.yaml; do jq -n --arg n "$(basename "$file")" --rawfile t "$file" '{($n): $t}'; done | jq -s add
+    for file in "$HEAT"/*.yaml "$HEAT"/*.sh; do jq -n --arg n "$(basename "$file")" --rawfile t "$file" '{($n): $t}'; done | jq -s add
 }
 
 environment() { # environment [FILE]: the tests' own, and that one merged into it

@@ -189,8 +189,9 @@ check_stack_per_member() {
 }
 
 . "$HERE/validate-alarms.sh"
+. "$HERE/validate-platform.sh"
 
-CHECKS=(style validate prometheus member ready resource_group autoscaling_group stack_per_member gnocchi_alarms)
+CHECKS=(style validate prometheus member ready resource_group autoscaling_group stack_per_member platform boot_script gnocchi_alarms)
 log_in kamscale
 for leftover in $(heat GET /stacks | jq -r --arg p $PREFIX '.stacks[]?.stack_name | select(startswith($p))'); do delete "$leftover"; done
 [ $# -gt 0 ] || set -- "${CHECKS[@]}"
