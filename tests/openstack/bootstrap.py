@@ -14,6 +14,7 @@ import requests
 DIR, KEYSTONE = pathlib.Path(sys.argv[1]), sys.argv[2]
 PORT = dict(word.split("=") for word in sys.argv[3:])
 URL = KEYSTONE + "/v3"
+ADDRESS = KEYSTONE.split("/")[2].split(":")[0]
 DEFAULT = {"id": "default"}
 TIMEOUT_S = 30
 SERVICES = {  # name: (type, path)
@@ -97,7 +98,7 @@ def make_catalog(admin):
         service = ensure(admin, "services", {"name": name, "type": kind}, {})["id"]
         for interface in ("public", "internal", "admin"):
             match = {"service_id": service, "interface": interface, "region_id": "RegionOne"}
-            ensure(admin, "endpoints", match, {"url": f"http://127.0.0.1:{PORT[name]}{path}"})
+            ensure(admin, "endpoints", match, {"url": f"http://{ADDRESS}:{PORT[name]}{path}"})
 
 
 def make_credentials():

@@ -27,7 +27,8 @@ set_values() { # what the templates may name
     for name in keystone heat gnocchi placement glance neutron nova_api nova; do
         VALUE[DATABASE_$name]=$(database_url "$name")
     done
-    VALUE[KEYSTONE]=http://127.0.0.1:${PORT[keystone]}
+    VALUE[ADDRESS]=$ADDRESS
+    VALUE[KEYSTONE]=http://$ADDRESS:${PORT[keystone]}
     VALUE[RABBITMQ]=rabbit://kamscale:${SECRET[rabbitmq]}@127.0.0.1:${PORT[rabbitmq]}/
     VALUE[DATA]=$DATA VALUE[ETC]=$ETC VALUE[RUN]=$RUN VALUE[DIR]=$DIR
     VALUE[PLUGINS]=$HERE/plugins,$HERE/plugins-debian
@@ -83,6 +84,7 @@ write_configuration() {
         "$ETC"/{heat-environment.d,heat-templates}
     chmod 700 "$DIR" "$ETC"
     printf '%s\n' "${PORT[keystone]}" >"$DIR/port"
+    printf '%s\n' "$ADDRESS" >"$DIR/address"
     load_secrets
     set_values
     for template in "$HERE"/etc/*; do render "$(basename "$template")"; done

@@ -27,7 +27,7 @@ make_mariadb() {
 }
 
 make_keystone() {
-    local manage=(keystone-manage --config-file "$ETC/keystone.conf") url=http://127.0.0.1:${PORT[keystone]}
+    local manage=(keystone-manage --config-file "$ETC/keystone.conf") url=${VALUE[KEYSTONE]}
     local owner
     owner=(--keystone-user "$(id -un)" --keystone-group "$(id -gn)")
     (umask 077 && mkdir -p "$DATA/keystone/fernet-keys" "$DATA/keystone/credential-keys")

@@ -41,6 +41,6 @@ for name in rabbitmq epmd mariadb; do
     fi
 done
 if [ "${1:-}" = --wipe ]; then
-    rm -rf "${DIR:?}"/{data,etc,home,log,made,members,run,port,clouds.yaml,secure.yaml,endpoints.env,members.json}
+    rm -rf "${DIR:?}"/{data,etc,home,log,made,members,run,port,address,clouds.yaml,secure.yaml,endpoints.env,members.json}
     progress "removed the data in $DIR"
 fi

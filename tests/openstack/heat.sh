@@ -1,11 +1,13 @@
 # shellcheck shell=bash
-# Sourced by validate.sh: Heat, Gnocchi and Aodh of the testbed by plain REST, as the project's user. It asserts nothing.
+# Sourced by validate.sh and by tests/world/: Heat, Gnocchi and Aodh of the testbed by plain REST, as the project's user. It
+# asserts nothing.
 # shellcheck disable=SC2034 # the names are for who sources this
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 REPOSITORY=$(cd "$HERE/../.." && pwd)
 DIR=${KAMSCALE_OPENSTACK_DIR:-$REPOSITORY/target/openstack}
 HEAT=$REPOSITORY/heat
+ENVIRONMENT=$HERE/members.env.yaml # what servers are
 MEMBERS=$DIR/members
 WORK=$(mktemp -d)
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
@@ -67,9 +69,9 @@ files() { # all templates and what they read, by the names under which they name
 
 environment() { # environment [FILE]: the tests' own, and that one merged into it
     if [ $# -gt 0 ]; then
-        jq -s '.[0] * .[1]' <(to_json "$HERE/members.env.yaml") <(to_json "$1")
+        jq -s '.[0] * .[1]' <(to_json "$ENVIRONMENT") <(to_json "$1")
     else
-        to_json "$HERE/members.env.yaml"
+        to_json "$ENVIRONMENT"
     fi
 }
 

@@ -29,17 +29,25 @@ die() {
 # --- ports: one base, so that a second set needs one number only ---
 PORT_NAMES=(keystone heat-api heat-api-cfn gnocchi-api aodh-api mariadb rabbitmq rabbitmq-nodes epmd etcd etcd-peers
     prometheus placement glance nova-api neutron)
-declare -A PORT
-set_ports() { # set_ports BASE
+declare -A PORT AT
+set_ports() { # set_ports BASE: and where each listens; database and broker are nobody's but the services'
     local name number=$1
     for name in "${PORT_NAMES[@]}"; do
         PORT[$name]=$number
+        AT[$name]=$ADDRESS
         number=$((number + 1))
     done
+    for name in mariadb rabbitmq rabbitmq-nodes epmd; do AT[$name]=127.0.0.1; done
 }
 
-choose_ports() { # the data knows its ports: the catalog is full of them
+choose_ports() { # the data knows its ports and its address: the catalog is full of them
     local base known=""
+    if [ -s "$DIR/address" ]; then known=$(<"$DIR/address"); fi
+    ADDRESS=${KAMSCALE_OPENSTACK_ADDRESS:-${known:-127.0.0.1}}
+    if [ -n "$known" ] && [ "$known" != "$ADDRESS" ]; then
+        die "$DIR was made for the address $known, not $ADDRESS: unset KAMSCALE_OPENSTACK_ADDRESS, or run down.sh --wipe first"
+    fi
+    known=""
     if [ -s "$DIR/port" ]; then known=$(<"$DIR/port"); fi
     base=${KAMSCALE_OPENSTACK_PORT:-${known:-17000}}
     if [ -n "$known" ] && [ "$known" != "$base" ]; then
@@ -77,16 +85,16 @@ group_of() {
     echo "$pid"
 }
 
-port_is_open() { # port_is_open PORT
-    (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+port_is_open() { # port_is_open NAME
+    (exec 3<>"/dev/tcp/${AT[$1]}/${PORT[$1]}") 2>/dev/null
 }
 
-answers() { # answers PORT PATH: with a status of 2xx or 3xx, within 5 s
+answers() { # answers NAME PATH: with a status of 2xx or 3xx, within 5 s
     local status
     status=$(
         exec 2>/dev/null
-        exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
-        printf 'GET %s HTTP/1.0\r\nHost: 127.0.0.1:%s\r\nAccept: application/json\r\n\r\n' "$2" "$1" >&3
+        exec 3<>"/dev/tcp/${AT[$1]}/${PORT[$1]}" || exit 1
+        printf 'GET %s HTTP/1.0\r\nHost: %s:%s\r\nAccept: application/json\r\n\r\n' "$2" "${AT[$1]}" "${PORT[$1]}" >&3
         read -r -t 5 _ status _ <&3
         echo "$status"
     ) || return 1

@@ -43,7 +43,7 @@ AODH_OF_PYPI=$DATA/aodh-pypi
 uwsgi() { # uwsgi NAME THREADS WORDS...: sets COMMAND
     local name=$1 threads=$2
     shift 2
-    COMMAND=(uwsgi_python3 --http-socket "127.0.0.1:${PORT[$name]}" --master --die-on-term --enable-threads --lazy-apps
+    COMMAND=(uwsgi_python3 --http-socket "${AT[$name]}:${PORT[$name]}" --master --die-on-term --enable-threads --lazy-apps
         --no-threads-wait --worker-reload-mercy 2 --buffer-size 65535 --disable-logging
         --add-header "Connection: close" --processes 1 --threads "$threads" --chdir / "$@")
 }
@@ -81,7 +81,7 @@ command_of() { # command_of NAME: sets COMMAND
             uwsgi aodh-api 8 "${words[@]}" --wsgi-file "$programs/aodh-api" --pyargv "--config-file $conf"
         else
             # The evaluator of Debian's release knows no Prometheus.
-            COMMAND=(env PROMETHEUS_HOST=127.0.0.1 PROMETHEUS_PORT="${PORT[prometheus]}" "$programs/$1" --config-file "$conf")
+            COMMAND=(env PROMETHEUS_HOST="${AT[prometheus]}" PROMETHEUS_PORT="${PORT[prometheus]}" "$programs/$1" --config-file "$conf")
         fi
         ;;
     placement)
@@ -96,15 +96,15 @@ command_of() { # command_of NAME: sets COMMAND
         ;;
     etcd)
         COMMAND=(etcd --name kamscale --data-dir "$DATA/etcd" --log-level warn
-            --listen-client-urls "http://127.0.0.1:${PORT[etcd]}"
-            --advertise-client-urls "http://127.0.0.1:${PORT[etcd]}"
-            --listen-peer-urls "http://127.0.0.1:${PORT[etcd-peers]}"
-            --initial-advertise-peer-urls "http://127.0.0.1:${PORT[etcd-peers]}"
-            --initial-cluster "kamscale=http://127.0.0.1:${PORT[etcd-peers]}")
+            --listen-client-urls "http://${AT[etcd]}:${PORT[etcd]}"
+            --advertise-client-urls "http://${AT[etcd]}:${PORT[etcd]}"
+            --listen-peer-urls "http://${AT[etcd-peers]}:${PORT[etcd-peers]}"
+            --initial-advertise-peer-urls "http://${AT[etcd-peers]}:${PORT[etcd-peers]}"
+            --initial-cluster "kamscale=http://${AT[etcd-peers]}:${PORT[etcd-peers]}")
         ;;
     prometheus)
         COMMAND=(prometheus --config.file="$conf" --storage.tsdb.path="$DATA/prometheus" --log.level=warn
-            --web.listen-address="127.0.0.1:${PORT[prometheus]}" --web.enable-lifecycle
+            --web.listen-address="${AT[prometheus]}:${PORT[prometheus]}" --web.enable-lifecycle
             --web.enable-remote-write-receiver --query.lookback-delta=10s)
         ;;
     *) COMMAND=("$1" --config-file "$conf") ;;
@@ -132,7 +132,7 @@ is_connected() { # is_connected NAME SERVICE: has one of its processes a connect
 # Neutron's first request must be for networks: before that one, those for ports fail (Port has no port_forwardings), because
 # SQLAlchemy configures its classes with the first query. So that is what "ready" asks, with the admin's token.
 knows_networks() {
-    answers "${PORT[neutron]}" / && "$PYTHON" "$HERE/nova.py" "$DIR" networks >>"$LOG/make-networks.log" 2>&1
+    answers neutron / && "$PYTHON" "$HERE/nova.py" "$DIR" networks >>"$LOG/make-networks.log" 2>&1
 }
 
 new_log_says() { new_log "$1" 2>/dev/null | grep -q "$2"; }
@@ -140,14 +140,14 @@ new_log_says() { new_log "$1" 2>/dev/null | grep -q "$2"; }
 is_ready() { # is_ready NAME
     case $1 in
     mariadb) database "SELECT 1" >/dev/null 2>&1 ;;
-    epmd | rabbitmq) port_is_open "${PORT[$1]}" ;;
-    keystone) answers "${PORT[keystone]}" /v3 ;;
-    heat-api | heat-api-cfn | gnocchi-api | aodh-api | placement | nova-api) answers "${PORT[$1]}" / ;;
+    epmd | rabbitmq) port_is_open "$1" ;;
+    keystone) answers keystone /v3 ;;
+    heat-api | heat-api-cfn | gnocchi-api | aodh-api | placement | nova-api) answers "$1" / ;;
     neutron) knows_networks ;;
-    glance) answers "${PORT[glance]}" /healthcheck || port_is_open "${PORT[glance]}" ;;
+    glance) answers glance /healthcheck || port_is_open glance ;;
     heat-engine) engine_reported ;;
-    etcd) answers "${PORT[etcd]}" /health ;;
-    prometheus) answers "${PORT[prometheus]}" /-/ready ;;
+    etcd) answers etcd /health ;;
+    prometheus) answers prometheus /-/ready ;;
     nova-conductor | nova-scheduler | nova-compute) nova_reported "$1" ;;
     gnocchi-metricd) new_log_says gnocchi-metricd "Joined coordination group" ;;
     # These have neither a port nor a word to say when all is well.
@@ -167,7 +167,7 @@ launch_service() { # launch_service NAME: not awaited; nothing if it runs
     is_running "$1" && return 0
     # What is left of a dead one would hold its port.
     if group_of "$1" >/dev/null; then kill_all_of "$1"; fi
-    if [ -n "${PORT[$1]:-}" ] && port_is_open "${PORT[$1]}"; then
+    if [ -n "${PORT[$1]:-}" ] && port_is_open "$1"; then
         die "port ${PORT[$1]}, meant for $1, is taken: choose another base with KAMSCALE_OPENSTACK_PORT and KAMSCALE_OPENSTACK_DIR"
     fi
     command_of "$1"

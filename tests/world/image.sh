@@ -9,12 +9,13 @@ set -euo pipefail
 
 IMAGE=$DIR/image.ext4
 RELEASE=${CARGO_TARGET_DIR:-$REPOSITORY/target}/release
+ASTERISK=$DIR/asterisk
 PROGRAMS=(kamscale.so kamscale-agent kamscale)
 SITE=/etc/puppet/code/environments/production
 
 sources() { # what the layer is made of
     local path
-    for path in "$HERE"/{image,puppet,image.sh} "$REPOSITORY/puppet" "${PROGRAMS[@]/#/$RELEASE/}"; do
+    for path in "$HERE"/{image,puppet,image.sh,asterisk.sh} "$REPOSITORY/puppet" "${PROGRAMS[@]/#/$RELEASE/}"; do
         if [ -e "$path" ]; then find -L "$path" -type f -printf '%p %s %T@\n'; fi
     done | sort | sha256sum
 }
@@ -53,6 +54,7 @@ make_in() { # make_in DIRECTORY: in a mount namespace of its own, so that no mou
     mount -o loop "$IMAGE.part" "$place/image"
     mkdir "$place/image/layer" "$place/image/work"
     mount -t overlay -o "lowerdir=/,upperdir=$place/image/layer,workdir=$place/image/work" image "$root"
+    if [ -d "$ASTERISK" ]; then cp -a "$ASTERISK/." "$root/"; fi
     cp -r "$HERE/image/." "$root/"
     disable_services "$root"
     install_site "$root"
@@ -67,6 +69,7 @@ make() {
     local place now
     now=$(sources)
     if [ -e "$IMAGE" ] && [ "$now" = "$(cat "$IMAGE.sources" 2>/dev/null)" ]; then return 0; fi
+    "$HERE/asterisk.sh" "$ASTERISK" >/dev/null || [ $? = 3 ] # 3: it cannot be had; hosts with the role media will say so
     umount_image
     place=$(mktemp -d)
     unshare --mount --propagation private "$HERE/image.sh" make-in "$place"
