@@ -31,7 +31,7 @@ demo: ## play a conference-call day: real Kamailio, real calls, pools that grow 
 	cargo run --release -p kamscale-tests --bin demo
 
 test: ## run every test of the project
-	@scripts/setup.sh test
+	@scripts/setup.sh test puppet
 	@scripts/run-tests.sh
 
 test-6.0: ## build the module against Kamailio 6.0 (Debian 13's) and run every end-to-end test with it

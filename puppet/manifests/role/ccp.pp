@@ -1,0 +1,76 @@
+# @summary Role: core call processing (CCP)
+#
+# It knows the subscribers: it authenticates them, keeps where they are registered, tells who is busy, connects their
+# calls, and sends conferences, queues, voicemail and IVR to the pools that serve them, which its agent scales.
+# The database must have Kamailio's tables: that is `kamscale::role::database`'s.
+#
+# @example
+#   include kamscale::role::ccp
+#
+# @param packages
+#   Packages of the modules that ccp.cfg loads.
+#
+# @param database_hosts
+#   The database proxies; with two of them the second is asked when the first is away.
+#
+# @param database_password
+#   The password of the database's user. It stands in a URL: letters, digits and .~_- only.
+#
+# @param database_user
+#   That user.
+#
+# @param database
+#   The database.
+#
+# @param port
+#   Where it listens.
+#
+# @param children
+#   Worker processes per socket.
+#
+# @param dmq_peers
+#   Where the other CCPs are found, with which calls and keys are shared. Default: by the DNS name ccp.DOMAIN.
+#
+# @param dmq
+#   Whether it shares with them.
+class kamscale::role::ccp (
+  Array[String[1]] $packages,
+  Array[Stdlib::Host, 1, 2] $database_hosts,
+  Sensitive[Pattern[/\A[A-Za-z0-9.~_-]+\z/]] $database_password,
+  Pattern[/\A\w+\z/] $database_user                  = 'kamailio',
+  Pattern[/\A\w+\z/] $database                       = 'kamailio',
+  Stdlib::Port $port                                 = 5060,
+  Integer[1] $children                               = 4,
+  Boolean $dmq                                       = true,
+  Optional[Pattern[/\Asip:\S+\z/]] $dmq_peers        = undef,
+) {
+  include kamscale
+
+  $urls = $database_hosts.map |$host| {
+    kamscale::quoted(Sensitive("mysql://${database_user}:${database_password.unwrap}@${host}/${database}"))
+  }
+
+  class { 'kamscale::kamailio':
+    config          => 'puppet:///modules/kamscale/ccp.cfg',
+    module_packages => $packages,
+    defaults        => {
+      'KS_ADDRESS'   => $kamscale::address,
+      'KS_PORT'      => $port,
+      'KS_DOMAIN'    => kamscale::quoted($kamscale::domain),
+      'KS_INSTANCE'  => kamscale::quoted('ccp'),
+      'KS_CHILDREN'  => $children,
+      'KS_DB_URL'    => $urls[0],
+      'KS_DB_URL_2'  => pick($urls[1], false),
+      'WITH_DMQ'     => $dmq,
+      'KS_DMQ_PEERS' => kamscale::quoted(pick($dmq_peers, "sip:ccp.${kamscale::domain}:${port}")),
+    },
+  }
+  class { 'kamscale::agent':
+    defaults => {
+      'agent' => { 'instance' => 'ccp' },
+      'host'  => { 'pool' => 'ccp' },
+    },
+  }
+  contain kamscale::kamailio
+  contain kamscale::agent
+}

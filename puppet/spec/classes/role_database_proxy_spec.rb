@@ -1,0 +1,23 @@
+# frozen_string_literal: true
+
+require 'spec_helper'
+
+describe 'kamscale::role::database_proxy' do
+  include_context 'with address', '10.77.0.31'
+
+  let(:config) { '/etc/haproxy/haproxy.cfg' }
+
+  it { is_expected.to compile.with_all_deps }
+  it { is_expected.to contain_package('haproxy').that_comes_before("File[#{config}]") }
+  it { is_expected.to contain_file(config).with(validate_cmd: %r{haproxy -c}).that_notifies('Service[haproxy]') }
+  it { is_expected.to contain_service('haproxy').with(ensure: 'running', enable: true, restart: %r{systemctl reload}) }
+
+  it 'uses one node, and the others when it is away' do
+    is_expected.to contain_file(config)
+      .with_content(%r{^    bind 10\.77\.0\.31:3306$})
+      .with_content(%r{on-marked-down shutdown-sessions})
+      .with_content(%r{^    server db1 10\.77\.0\.21:3306 check on-marked-up shutdown-backup-sessions$})
+      .with_content(%r{^    server db2 10\.77\.0\.22:3306 check backup$})
+      .with_content(%r{^    server db3 10\.77\.0\.23:3306 check backup$})
+  end
+end
