@@ -79,6 +79,6 @@ apply() {
 # changes NAME CODE: the last run ended so
 changes() {
     equal "$1" "$2" "$CODE"
-    if [ "$2" != "$CODE" ]; then sed 's/^/    /' "$STAGE/apply.log"; fi
+    if [ "$2" != "$CODE" ]; then grep -v '^Debug: ' "$STAGE/apply.log" | sed 's/^/    /'; fi
 }
 said() { grep -qF -- "$1" "$STAGE/apply.log"; }

@@ -31,9 +31,6 @@ Puppet::Type.newtype(:kamscale_dns_record) do
     defaultto :present
   end
 
-  # `NAME TYPE DATA` of the title.
-  TITLE_OF_RECORD = %r{\A(\S+)\s+([A-Z]+)\s+(.+)\z}.freeze
-
   newparam(:name, namevar: true) do
     desc 'A title; if it reads `NAME TYPE DATA`, the parameters record, type and data are taken from it.'
   end
@@ -79,9 +76,9 @@ Puppet::Type.newtype(:kamscale_dns_record) do
     raise Puppet::Error, "#{ref}: #{entry.name} is not in the zone #{self[:zone]}" unless entry.in_zone?(self[:zone])
   end
 
+  # A part of the title `NAME TYPE DATA`.
   def from_title(part)
-    match = TITLE_OF_RECORD.match(self[:name])
-    match && match[part]
+    self[:name][%r{\A(\S+)\s+([A-Z]+)\s+(.+)\z}, part]
   end
 
   # The record as a value.

@@ -9,8 +9,6 @@ Puppet::Type.type(:kamscale_dns_record).provide(:nsupdate) do
 
   commands dig: 'dig', nsupdate: 'nsupdate'
 
-  DEFAULT_TTL = 60
-
   def exists?
     !zone.ttl(entry).nil?
   end
@@ -26,7 +24,7 @@ Puppet::Type.type(:kamscale_dns_record).provide(:nsupdate) do
 
   def create
     zone.update([no_alias,
-                 "update add #{entry.name} #{resource[:ttl] || DEFAULT_TTL} #{entry.type} #{entry.data}",
+                 "update add #{entry.name} #{resource[:ttl] || 60} #{entry.type} #{entry.data}",
                  "update add #{entry.marker(owner, resource[:group])}"])
   end
 

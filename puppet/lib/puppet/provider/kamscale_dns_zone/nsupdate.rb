@@ -13,18 +13,6 @@ Puppet::Type.type(:kamscale_dns_zone).provide(:nsupdate) do
 
   commands dig: 'dig', nsupdate: 'nsupdate'
 
-  # What a refusal means, and what helps.
-  REMEDIES = {
-    'BADKEY'   => 'the server does not know this TSIG key: compare name and algorithm with its configuration',
-    'BADSIG'   => 'the secret of the TSIG key is not that of the server',
-    'BADTIME'  => 'the clocks of this host and of the server differ by more than 5 minutes',
-    'NOTAUTH'  => 'the server is not the primary of this zone: name the primary as server',
-    'NOTZONE'  => 'the record is not in this zone',
-    'REFUSED'  => 'the server does not have this zone, or does not allow this key to do so (allow-transfer, update-policy)',
-    'SERVFAIL' => 'the server has the zone but cannot use it: see its log (zone not loaded, journal not writable)',
-    'YXRRSET'  => 'a CNAME record has this name; a name with a CNAME can have nothing else',
-  }.freeze
-
   # The zone as it was at the first question of this run: TTLs by record, and who owns what.
   # A failure is remembered, too: the same server is not asked again for every record.
   def contents
@@ -106,12 +94,26 @@ Puppet::Type.type(:kamscale_dns_zone).provide(:nsupdate) do
     end
   end
 
+  # What a refusal means, and what helps. (A constant in a provider's block would be everybody's.)
+  def remedies
+    {
+      'BADKEY'   => 'the server does not know this TSIG key: compare name and algorithm with its configuration',
+      'BADSIG'   => 'the secret of the TSIG key is not that of the server',
+      'BADTIME'  => 'the clocks of this host and of the server differ by more than 5 minutes',
+      'NOTAUTH'  => 'the server is not the primary of this zone: name the primary as server',
+      'NOTZONE'  => 'the record is not in this zone',
+      'REFUSED'  => 'the server does not have this zone, or does not allow this key to do so (allow-transfer, update-policy)',
+      'SERVFAIL' => 'the server has the zone but cannot use it: see its log (zone not loaded, journal not writable)',
+      'YXRRSET'  => 'a CNAME record has this name; a name with a CNAME can have nothing else',
+    }
+  end
+
   def failure(action, text)
     where = "zone #{resource[:name]} on #{resource[:server]} port #{resource[:port]}"
-    code = REMEDIES.keys.find { |word| text.match?(%r{\b#{word}\b}) }
+    code = remedies.keys.find { |word| text.match?(%r{\b#{word}\b}) }
     # NOTAUTH comes with the reason of a bad key, which stands before it in the list. A transfer alone is refused in silence.
     code ||= 'REFUSED' if action == 'transfer' && text.match?(%r{status: NOERROR})
-    return Puppet::Error.new("#{action} of #{where}: #{code}: #{REMEDIES[code]}") if code
+    return Puppet::Error.new("#{action} of #{where}: #{code}: #{remedies[code]}") if code
 
     if text.match?(%r{connection refused|timed out|no servers could be reached|unreachable}i)
       return Puppet::Error.new("#{action} of #{where}: the server does not answer: is it running, and does a firewall let UDP and TCP through?")
