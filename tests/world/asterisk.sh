@@ -24,7 +24,7 @@ skip() {
 }
 
 packages_of() { # packages_of SUITE
-    echo asterisk asterisk-modules asterisk-core-sounds-en-gsm
+    echo asterisk asterisk-modules asterisk-core-sounds-en-gsm asterisk-moh-opsound-gsm
     case $1 in bullseye) echo asterisk-voicemail ;; esac # later a part of asterisk-modules
 }
 
@@ -68,6 +68,8 @@ assemble() { # the layer out of the tree
     for directory in usr/share/asterisk etc/asterisk var/lib/asterisk var/spool/asterisk; do
         [ ! -d "$TREE/$directory" ] || cp -a "$TREE/$directory/." "$(mkdir -p "$new/$directory" && echo "$new/$directory")"
     done
+    # The package's own scripts would give these to its user.
+    chmod -R a+rX "$new/etc/asterisk"
     cp "$(find "$TREE" -path '*/systemd/system/asterisk.service' -print -quit)" "$new/usr/lib/systemd/system/"
     cat >"$new/usr/sbin/asterisk" <<'PROGRAM'
 #!/bin/sh
