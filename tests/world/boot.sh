@@ -23,6 +23,8 @@ name_it() { # what a cloud's own services tell a machine at its first boot
     rm -f "$ROOT/etc/resolv.conf"
     printf 'search %s\noptions timeout:1 attempts:2\n' "${KAMSCALE_WORLD_DOMAIN:-example.test}" >"$ROOT/etc/resolv.conf"
     printf 'nameserver %s\n' ${KAMSCALE_WORLD_DNS:-10.77.0.10 10.77.0.11} >>"$ROOT/etc/resolv.conf"
+    # What is secret, and of this world only; see secrets.sh.
+    if [ -d "$DIR/site" ]; then cp -a "$DIR/site/." "$ROOT/"; fi
     if [ -n "$SEED" ]; then
         mkdir -p "$ROOT/var/lib/cloud/seed"
         cp -r "$SEED" "$ROOT/var/lib/cloud/seed/nocloud"

@@ -5,7 +5,7 @@ set -euo pipefail
 if [ -z "${KAMSCALE_OPENSTACK_ADDRESS:-}" ]; then exec "$(dirname "${BASH_SOURCE[0]}")/cloud.sh" run "${BASH_SOURCE[0]}"; fi
 . "$(dirname "${BASH_SOURCE[0]}")/../openstack/heat.sh"
 PROGRAMS=$REPOSITORY/tests/world
-ENVIRONMENT=$PROGRAMS/env.yaml
+export ENVIRONMENT=$PROGRAMS/env.yaml
 FAULTS=$KAMSCALE_WORLD_DIR/faults.json
 FAILED=0
 check() { # check NAME COMMAND...

@@ -18,12 +18,18 @@ run() {
 
 up() {
     has_namespace cloud || "$HERE/net.sh" attach cloud "$ADDRESS"
-    run "$OPENSTACK/up.sh" --with etcd
+    make_groups cloud
+    # It serves all hosts.
+    echo 8192 >"$(group cpu cloud)/cpu.shares"
+    (enter_groups cloud && run "$OPENSTACK/up.sh" --with etcd)
 }
 
 down() {
     has_namespace cloud || return 0
+    # It would mourn its broker for ten seconds.
+    run "$OPENSTACK/service.sh" kill heat-engine
     run "$OPENSTACK/down.sh" --wipe
+    remove_groups cloud
     "$HERE/net.sh" detach cloud
     rm -rf "$DIR/openstack"
 }

@@ -17,27 +17,8 @@ usage() {
     exit 2
 }
 
-group() { echo "$CGROUPS/$1/$WORLD/$2"; } # group CONTROLLER HOST
-
-make_groups() { # make_groups HOST CORES MB: before the host boots, so that what runs in it sees its own
-    local controller
-    for controller in "${CONTROLLERS[@]}"; do mkdir -p "$(group "$controller" "$1")"; done
-    [ -z "$2" ] || awk -v cores="$2" 'BEGIN { printf "%d", cores * 100000 }' >"$(group cpu "$1")/cpu.cfs_quota_us"
-    [ -z "$3" ] || echo "$3M" >"$(group memory "$1")/memory.limit_in_bytes"
-}
-
-enter_groups() { # enter_groups HOST: this process
-    local controller
-    for controller in "${CONTROLLERS[@]}"; do echo "$BASHPID" >"$(group "$controller" "$1")/cgroup.procs"; done
-}
-
-# What the host's own init made below goes first.
-remove_groups() { # remove_groups HOST
-    local controller path
-    for controller in "${CONTROLLERS[@]}"; do
-        path=$(group "$controller" "$1")
-        if [ -d "$path" ]; then find "$path" -depth -type d -exec rmdir {} +; fi
-    done
+limit_cores() { # limit_cores HOST CORES
+    awk -v cores="$2" 'BEGIN { printf "%d", cores * 100000 }' >"$(group cpu "$1")/cpu.cfs_quota_us"
 }
 
 processes() { # processes HOST: all that run in it, and what boots it
@@ -85,7 +66,9 @@ up() { # up HOST ADDRESS [--cpu CORES] [--memory MB] [--seed DIRECTORY]
     mountpoint -q "$DIR/image" || die "no image is mounted: image.sh make && image.sh mount"
     mkdir -p "$DIR/hosts/$host"
     "$HERE/net.sh" attach "$host" "$address"
-    make_groups "$host" "$cores" "$memory_mb"
+    make_groups "$host"
+    [ -z "$cores" ] || limit_cores "$host" "$cores"
+    [ -z "$memory_mb" ] || echo "${memory_mb}M" >"$(group memory "$host")/memory.limit_in_bytes"
     (
         enter_groups "$host"
         exec setsid unshare --mount --propagation slave "$HERE/boot.sh" "$host" "$address" "$seed"

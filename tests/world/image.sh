@@ -10,12 +10,13 @@ set -euo pipefail
 IMAGE=$DIR/image.ext4
 RELEASE=${CARGO_TARGET_DIR:-$REPOSITORY/target}/release
 ASTERISK=$DIR/asterisk
+MODULE=${KAMSCALE_WORLD_MODULE:-$REPOSITORY/puppet}
 PROGRAMS=(kamscale.so kamscale-agent kamscale)
 SITE=/etc/puppet/code/environments/production
 
 sources() { # what the layer is made of
     local path
-    for path in "$HERE"/{image,puppet,image.sh,asterisk.sh} "$REPOSITORY/puppet" "${PROGRAMS[@]/#/$RELEASE/}"; do
+    for path in "$HERE"/{image,puppet,image.sh,asterisk.sh} "$MODULE" "${PROGRAMS[@]/#/$RELEASE/}"; do
         if [ -e "$path" ]; then find -L "$path" -type f -printf '%p %s %T@\n'; fi
     done | sort | sha256sum
 }
@@ -30,7 +31,8 @@ disable_services() { # disable_services ROOT
     systemctl --root="$root" --quiet mask console-getty.service systemd-logind.service systemd-resolved.service \
         systemd-networkd.service systemd-networkd-wait-online.service systemd-timesyncd.service \
         systemd-hwdb-update.service ldconfig.service systemd-update-done.service systemd-journal-catalog-update.service \
-        systemd-firstboot.service systemd-journal-flush.service cloud-init-hotplugd.socket
+        systemd-firstboot.service systemd-journal-flush.service \
+        cloud-config.service cloud-init-hotplugd.socket
 }
 
 install_site() { # install_site ROOT: what a site puts on its Puppet server, and what the module installs
@@ -40,10 +42,9 @@ install_site() { # install_site ROOT: what a site puts on its Puppet server, and
         [ -e "$RELEASE/$program" ] || die "$RELEASE/$program is missing: make build"
         cp -L "$RELEASE/$program" "$root/opt/kamscale/"
     done
-    if [ -d "$REPOSITORY/puppet" ]; then
-        cp -rL "$REPOSITORY/puppet" "$root$SITE/modules/kamscale"
-        cp -r "$HERE/puppet/." "$root$SITE/"
-    fi
+    cp -rL "$MODULE" "$root$SITE/modules/kamscale"
+    rm -rf "$root$SITE/modules/kamscale/spec"
+    cp -r "$HERE/puppet/." "$root$SITE/"
 }
 
 make_in() { # make_in DIRECTORY: in a mount namespace of its own, so that no mount is left

@@ -28,6 +28,29 @@ check_name() { # check_name HOST: a link's name has 15 characters at most
     [ $((${#WORLD} + 1 + ${#1})) -le 15 ] || die "host '$1': with the prefix '$WORLD-' more than 15 characters"
 }
 
+# --- groups: who runs in the world is told apart by them ---
+group() { echo "$CGROUPS/$1/$WORLD/$2"; } # group CONTROLLER NAME
+
+make_groups() { # make_groups NAME: before anything runs there, so that it sees its own
+    local controller
+    for controller in "${CONTROLLERS[@]}"; do mkdir -p "$(group "$controller" "$1")"; done
+    # Otherwise the whole world would count as much as one process of this machine.
+    echo 16384 >"$CGROUPS/cpu/$WORLD/cpu.shares"
+}
+
+enter_groups() { # enter_groups NAME: this process
+    local controller
+    for controller in "${CONTROLLERS[@]}"; do echo "$BASHPID" >"$(group "$controller" "$1")/cgroup.procs"; done
+}
+
+remove_groups() { # remove_groups NAME: what a host's own init made below goes first
+    local controller path
+    for controller in "${CONTROLLERS[@]}"; do
+        path=$(group "$controller" "$1")
+        if [ -d "$path" ]; then find "$path" -depth -type d -exec rmdir {} +; fi
+    done
+}
+
 start_time() { # start_time PID: what tells it from a later process of the same number; nothing if it is gone
     local stat
     { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
