@@ -44,8 +44,8 @@
 #   As many at once.
 #
 # @param provider_options
-#   Options of the library. A node that says nothing for `evs.suspect_timeout` is voted out; `evs.keepalive_period` must
-#   be below a third of that.
+#   Options of the library. A node that says nothing for `evs.suspect_timeout` is voted out, and so long nobody can write;
+#   but on busy hosts a short one takes the cluster apart. `evs.keepalive_period` must be below a third of it.
 #
 # @param options
 #   Further options of the section [mysqld].
@@ -66,10 +66,10 @@ class kamscale::database (
   Integer[10] $max_connections                          = 500,
   Hash[String[1], Variant[String, Integer]] $provider_options = {
     'gcache.size'               => '128M',
-    'evs.keepalive_period'      => 'PT0.3S',
+    'evs.keepalive_period'      => 'PT0.5S',
     'evs.inactive_check_period' => 'PT0.5S',
-    'evs.suspect_timeout'       => 'PT1S',
-    'evs.inactive_timeout'      => 'PT3S',
+    'evs.suspect_timeout'       => 'PT3S',
+    'evs.inactive_timeout'      => 'PT8S',
   },
   Hash[String[1], Variant[String, Integer]] $options    = {},
   Integer[1] $join_timeout_s                            = 300,

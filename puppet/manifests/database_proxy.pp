@@ -46,7 +46,7 @@ class kamscale::database_proxy (
     owner        => 'root',
     group        => 'root',
     mode         => '0644',
-    validate_cmd => '/usr/sbin/haproxy -c -q -f %',
+    validate_cmd => '/usr/sbin/haproxy -c -f %',
     content      => epp('kamscale/database_proxy.cfg.epp', {
       'nodes'             => $nodes,
       'address'           => $address,

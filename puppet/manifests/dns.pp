@@ -30,7 +30,7 @@
 # @param zone
 #   The zone.
 #
-# @param key
+# @param key_name
 #   The key's name.
 #
 # @param key_algorithm
@@ -60,7 +60,7 @@ class kamscale::dns (
   Stdlib::Absolutepath $cache_dir,
   String[1] $user,
   Stdlib::Fqdn $zone                                     = $kamscale::domain,
-  Pattern[/\A[a-z0-9.-]+\z/] $key                        = 'kamscale',
+  Pattern[/\A[a-z0-9.-]+\z/] $key_name                   = 'kamscale',
   Enum['hmac-sha256', 'hmac-sha384', 'hmac-sha512'] $key_algorithm = 'hmac-sha256',
   Integer[1] $ttl_s                                      = 5,
   Stdlib::Fqdn $contact                                  = "hostmaster.${zone}",
@@ -90,7 +90,7 @@ class kamscale::dns (
     mode      => '0640',
     show_diff => false,
     content   => Sensitive(epp('kamscale/dns/key.epp', {
-      'key'       => $key,
+      'key'       => $key_name,
       'algorithm' => $key_algorithm,
       'secret'    => $key_secret.unwrap,
     })),
@@ -132,7 +132,7 @@ class kamscale::dns (
     content      => epp('kamscale/dns/local.epp', {
       'zone'        => $zone,
       'zone_file'   => $zone_file,
-      'key'         => $key,
+      'key'         => $key_name,
       'key_file'    => "${config_dir}/kamscale.key",
       'is_primary'  => $is_primary,
       'primary'     => $primary,

@@ -7,11 +7,12 @@ class kamscale::agent::config {
   $own = { owner => 'root', group => $kamscale::group, mode => '0640' }
   $toml = to_toml(deep_merge($kamscale::agent::defaults, $kamscale::agent::config))
 
+  # As the unit's ConfigurationDirectory has it.
   file { '/etc/kamscale':
     ensure => directory,
     owner  => 'root',
-    group  => $kamscale::group,
-    mode   => '0750',
+    group  => 'root',
+    mode   => '0755',
   }
   file { '/etc/kamscale/agent.toml':
     ensure       => file,

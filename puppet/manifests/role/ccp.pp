@@ -22,6 +22,13 @@
 # @param database
 #   The database.
 #
+# @param auth_secret
+#   With what challenges are signed, the same at every CCP: then one may be answered at another. Default: each has one of its
+#   own, and phones that change the CCP are challenged once more.
+#
+# @param server_id
+#   A number of its own for every CCP. Default: made of the address.
+#
 # @param port
 #   Where it listens.
 #
@@ -33,22 +40,41 @@
 #
 # @param dmq
 #   Whether it shares with them.
+#
+# @param dmq_network
+#   Only these addresses are believed in that, as `10.0.1.0/24`. Default: all that the firewall lets in.
 class kamscale::role::ccp (
   Array[String[1]] $packages,
   Array[Stdlib::Host, 1, 2] $database_hosts,
   Sensitive[Pattern[/\A[A-Za-z0-9.~_-]+\z/]] $database_password,
-  Pattern[/\A\w+\z/] $database_user                  = 'kamailio',
-  Pattern[/\A\w+\z/] $database                       = 'kamailio',
-  Stdlib::Port $port                                 = 5060,
-  Integer[1] $children                               = 4,
-  Boolean $dmq                                       = true,
-  Optional[Pattern[/\Asip:\S+\z/]] $dmq_peers        = undef,
+  Pattern[/\A\w+\z/] $database_user              = 'kamailio',
+  Pattern[/\A\w+\z/] $database                   = 'kamailio',
+  Optional[Sensitive[String[32]]] $auth_secret    = undef,
+  Optional[Integer[0, 4294967295]] $server_id     = undef,
+  Stdlib::Port $port                              = 5060,
+  Integer[1] $children                            = 4,
+  Boolean $dmq                                    = true,
+  Optional[Pattern[/\Asip:\S+\z/]] $dmq_peers     = undef,
+  Optional[Stdlib::IP::Address::V4::CIDR] $dmq_network = undef,
 ) {
   include kamscale
 
   $urls = $database_hosts.map |$host| {
     kamscale::quoted(Sensitive("mysql://${database_user}:${database_password.unwrap}@${host}/${database}"))
   }
+
+  # What is not given is not defined.
+  $optional = {
+    'KS_DB_URL_2'    => $urls[1],
+    'KS_AUTH_SECRET' => $auth_secret ? {
+      Undef   => undef,
+      default => kamscale::quoted($auth_secret),
+    },
+    'KS_DMQ_NET'     => $dmq_network ? {
+      Undef   => undef,
+      default => kamscale::quoted($dmq_network),
+    },
+  }.filter |$_, $value| { $value =~ NotUndef }
 
   class { 'kamscale::kamailio':
     config          => 'puppet:///modules/kamscale/ccp.cfg',
@@ -60,10 +86,10 @@ class kamscale::role::ccp (
       'KS_INSTANCE'  => kamscale::quoted('ccp'),
       'KS_CHILDREN'  => $children,
       'KS_DB_URL'    => $urls[0],
-      'KS_DB_URL_2'  => pick($urls[1], false),
       'WITH_DMQ'     => $dmq,
+      'KS_SERVER_ID' => pick($server_id, kamscale::number_of_address($kamscale::address)),
       'KS_DMQ_PEERS' => kamscale::quoted(pick($dmq_peers, "sip:ccp.${kamscale::domain}:${port}")),
-    },
+    } + $optional,
   }
   class { 'kamscale::agent':
     defaults => {

@@ -26,6 +26,16 @@ describe 'kamscale::role::ccp' do
     is_expected.to contain_file('/etc/kamscale/agent.toml').with_content(%r{^\[agent\]\ninstance = "ccp"\n\[host\]\npool = "ccp"$})
   end
 
+  it 'has a number of its own' do
+    expect(local).to include("#!define KS_SERVER_ID 307\n")
+  end
+
+  context 'with a secret of all CCPs' do
+    let(:params) { { auth_secret: sensitive('0123456789abcdef0123456789abcdef'), dmq_network: '10.77.1.0/24' } }
+
+    it { expect(local).to include(%(#!define KS_AUTH_SECRET "0123456789abcdef0123456789abcdef"\n), %(#!define KS_DMQ_NET "10.77.1.0/24"\n)) }
+  end
+
   context 'with one database proxy and no sharing' do
     let(:params) { { database_hosts: ['db'], dmq: false } }
 

@@ -12,10 +12,16 @@ describe 'kamscale::role::database_proxy' do
   it { is_expected.to contain_file(config).with(validate_cmd: %r{haproxy -c}).that_notifies('Service[haproxy]') }
   it { is_expected.to contain_service('haproxy').with(ensure: 'running', enable: true, restart: %r{systemctl reload}) }
 
+  it 'asks a node whether it is ready, and does not only look whether it lets us in' do
+    is_expected.to contain_file(config)
+      .with_content(%r{^    tcp-check send-binary 29000001008200000000000121(00){23}\n    tcp-check send haproxy\n    tcp-check send-binary 0000$})
+      .with_content(%r{^    tcp-check send-binary 1f00000003\n    tcp-check send "SHOW STATUS LIKE 'wsrep_ready'"$})
+  end
+
   it 'uses one node, and the others when it is away' do
     is_expected.to contain_file(config)
       .with_content(%r{^    bind 10\.77\.0\.31:3306$})
-      .with_content(%r{on-marked-down shutdown-sessions})
+      .with_content(%r{send-proxy on-marked-down shutdown-sessions})
       .with_content(%r{^    server db1 10\.77\.0\.21:3306 check on-marked-up shutdown-backup-sessions$})
       .with_content(%r{^    server db2 10\.77\.0\.22:3306 check backup$})
       .with_content(%r{^    server db3 10\.77\.0\.23:3306 check backup$})
