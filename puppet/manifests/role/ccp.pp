@@ -99,4 +99,6 @@ class kamscale::role::ccp (
   }
   contain kamscale::kamailio
   contain kamscale::agent
+  contain kamscale::inventory::pools
+  Class['kamscale::agent'] -> Class['kamscale::inventory::pools']
 }

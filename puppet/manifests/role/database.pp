@@ -7,4 +7,7 @@
 class kamscale::role::database {
   include kamscale
   contain kamscale::database
+  contain kamscale::inventory::database
+  contain kamscale::converge
+  Class['kamscale::database'] -> Class['kamscale::inventory::database'] -> Class['kamscale::converge']
 }

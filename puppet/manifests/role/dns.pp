@@ -8,4 +8,10 @@
 class kamscale::role::dns {
   include kamscale
   contain kamscale::dns
+
+  if $kamscale::dns::is_primary {
+    contain kamscale::inventory::dns
+    contain kamscale::converge
+    Class['kamscale::dns'] -> Class['kamscale::inventory::dns'] -> Class['kamscale::converge']
+  }
 }

@@ -64,4 +64,6 @@ class kamscale::role::lb (
   }
   contain kamscale::kamailio
   contain kamscale::agent
+  contain kamscale::inventory::pools
+  Class['kamscale::agent'] -> Class['kamscale::inventory::pools']
 }
