@@ -10,7 +10,7 @@ TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 # No progress bars where nobody watches.
 export CARGO_TERM_PROGRESS_WHEN ?= $(shell [ -t 1 ] && echo auto || echo never)
 
-.PHONY: help setup build demo test test-6.0 check bench soak bench-plan openstack openstack-up openstack-down clean
+.PHONY: help setup build demo test test-6.0 check bench soak bench-plan openstack openstack-up openstack-down world-up world-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -66,6 +66,14 @@ openstack-up: ## start real Keystone, Heat, Gnocchi and Aodh on loopback (OPENST
 
 openstack-down: ## stop them, and everything that they started
 	@tests/openstack/down.sh
+
+world-up: ## the whole platform on this machine: every host boots, by real Heat and Puppet (DECIDE=aodh: Aodh decides about pools)
+	@scripts/setup.sh openstack world
+	@$(MAKE) build
+	@tests/world/up.sh $(DECIDE)
+
+world-down: ## end it, with everything that it made
+	@tests/world/down.sh
 
 clean: ## remove everything built, Kamailio's headers too
 	cargo clean

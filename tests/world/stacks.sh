@@ -27,9 +27,9 @@ create_platform() {
 flavor_of() { case $1 in ccp) echo world.ccp ;; *) echo world.media ;; esac; } # flavor_of POOL
 
 create_pool() { # create_pool POOL SCRIPT DECIDE
-    local pool=$1 script=$2 template=pool-resource-group.yaml env=$HEAT/tier-$1.env.yaml
+    local pool=$1 script=$2 template="pool-resource-group.yaml" env=$HEAT/tier-$1.env.yaml
     case $3:$pool in aodh:ccp | aodh:conference)
-        template=pool-autoscaling-group.yaml
+        template="pool-autoscaling-group.yaml"
         jq -s '.[0] * .[1]' <(to_json "$env") <(to_json "$HEAT/pool-autoscaling-group.env.yaml") >"$WORK/$pool.env"
         env=$WORK/$pool.env
         ;;
@@ -47,17 +47,17 @@ create_alarms() { # create_alarms POOL INSTANCE
 
 has_script() { output platform install_script | jq -r '. // empty' >"$WORK/script" && [ -s "$WORK/script" ]; }
 
-declare -A DONE=()
+declare -A FINISHED=()
 all_complete() { # says of each stack once that it is
     local name
     for name in "${STACKS[@]}"; do
-        [ -z "${DONE[$name]:-}" ] || continue
+        [ -z "${FINISHED[$name]:-}" ] || continue
         if is_complete "$name"; then
-            DONE[$name]=1
+            FINISHED[$name]=1
             progress "stack $name is complete"
         fi
     done
-    [ ${#DONE[@]} = ${#STACKS[@]} ]
+    [ ${#FINISHED[@]} = ${#STACKS[@]} ]
 }
 
 create_all() { # create_all DECIDE

@@ -11,10 +11,11 @@ OPTIONS='OPTIONS sip:%s SIP/2.0\r\nVia: SIP/2.0/UDP 10.77.0.3;rport;branch=z9hG4
 
 answers() { # answers ADDRESS: something to SIP OPTIONS, asked from the operator's place
     local mark=$RANDOM$RANDOM
+    # dd takes and gives whole datagrams; bash itself would write it line by line, and read it by the letter.
     # shellcheck disable=SC2016 # for the other shell
     nsenter --net="/run/netns/$(namespace_of operator)" bash -c 'exec 2>/dev/null 3<>"/dev/udp/$1/5060" || exit 1
-        printf "$2" "$1" "$3" "$3" "$1" "$3" >&3
-        read -r -t 0.5 -u 3 line && [[ $line == "SIP/2.0 "* ]]' bash "$1" "$OPTIONS" "$mark"
+        printf "$2" "$1" "$3" "$3" "$1" "$3" | dd bs=4k iflag=fullblock status=none >&3
+        [[ $(timeout 0.5 dd bs=4k count=1 status=none <&3) == "SIP/2.0 "* ]]' bash "$1" "$OPTIONS" "$mark"
 }
 
 said() { # said HOST: its agent's status, as JSON; nothing if it says nothing
