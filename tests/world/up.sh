@@ -64,7 +64,7 @@ report() {
     mv "$DIR/up.json.part" "$DIR/up.json"
 }
 
-[ -z "$("$HERE/host.sh" list)" ] || die "a world is up: down.sh ends it"
+[ -z "$("$HERE/net.sh" list)" ] || die "a world $WORLD is up: down.sh ends it, or KAMSCALE_WORLD and KAMSCALE_WORLD_DIR name another one"
 BEFORE_KB=$(available_kb)
 lay_cables
 make_image &
