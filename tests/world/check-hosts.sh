@@ -21,6 +21,14 @@ only_its_own() { # only_its_own HOST: what runs in it is the init's, and no serv
     [ "$(./host.sh exec "$1" systemctl list-units --type=service --state=running --no-legend --plain | cut -d ' ' -f 1 | xargs)" = \
         "dbus.service systemd-journald.service" ]
 }
+settles() { # settles HOST FILE CONTENT: within ten seconds
+    local try
+    for ((try = 0; try < 100; try++)); do
+        if reads "$@"; then return 0; fi
+        sleep 0.1
+    done
+    return 1
+}
 has_run() { ./host.sh exec "$1" test -e "$2"; }
 nothing_is_left() { # nothing_is_left HOST
     [ "$(./host.sh state "$1")" = absent ] && [ ! -e "$DIR/hosts/$1" ] && ! compgen -G "$CGROUPS/*/$WORLD/$1" >/dev/null &&
@@ -43,13 +51,14 @@ trap finish EXIT
 printf 'instance-id: one\nlocal-hostname: seeded\n' >"$SEED/meta-data"
 printf '#!/bin/sh\ntouch /run/user-data-ran\n' >"$SEED/user-data"
 ./host.sh up one 10.77.0.1 --cpu 0.5 --memory 256
-./host.sh up two 10.77.0.2 --seed "$SEED"
+./host.sh up two 10.77.0.2 --cpu 0.25 --seed "$SEED"
 check "a host starts all of its units" ./host.sh wait one
 check "a host with a seed, too" ./host.sh wait two
 check "nothing of this machine is started" only_its_own one
 check "the user data of the seed has run" has_run two /run/user-data-ran
 check "a host has its name" reads one /etc/hostname one
 check "a host sees its share of the processors" reads one /sys/fs/cgroup/cpu/cpu.cfs_quota_us 50000
+check "with a seed, from the end of its first boot on" settles two /sys/fs/cgroup/cpu/cpu.cfs_quota_us 25000
 check "a host sees its share of memory" reads one /sys/fs/cgroup/memory/memory.limit_in_bytes $((256 << 20))
 check "hosts hear each other" hears one 10.77.0.2
 ./net.sh split one two

@@ -1,7 +1,8 @@
 #!/bin/bash
 # The machines of the world: each boots a systemd of its own, with its own disk, network, processes and share of the
 # processors. It knows no role; what a host becomes, its seed says (a NoCloud directory, for cloud-init).
-#   host.sh up HOST ADDRESS [--cpu CORES] [--memory MB] [--seed DIRECTORY]    returns when its init runs
+#   host.sh up HOST ADDRESS [--cpu CORES] [--memory MB] [--seed DIRECTORY]    returns when its init runs; with a seed it may use all
+#                               processors until its first boot is over, as clouds let small machines do
 #   host.sh wait HOST           until it has started everything; fails if a unit failed
 #   host.sh down HOST           an orderly shutdown, and everything of it is gone
 #   host.sh kill HOST           as if the power failed
@@ -13,7 +14,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 usage() {
-    sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 }
 
@@ -67,7 +68,7 @@ up() { # up HOST ADDRESS [--cpu CORES] [--memory MB] [--seed DIRECTORY]
     mkdir -p "$DIR/hosts/$host"
     "$HERE/net.sh" attach "$host" "$address"
     make_groups "$host"
-    [ -z "$cores" ] || limit_cores "$host" "$cores"
+    if [ -n "$cores" ]; then limit_cores "$host" "$([ -n "$seed" ] && nproc || echo "$cores")"; fi
     [ -z "$memory_mb" ] || echo "${memory_mb}M" >"$(group memory "$host")/memory.limit_in_bytes"
     (
         enter_groups "$host"
@@ -75,6 +76,17 @@ up() { # up HOST ADDRESS [--cpu CORES] [--memory MB] [--seed DIRECTORY]
     ) >"$DIR/hosts/$host/console.log" 2>&1 </dev/null 9>&- &
     echo "$! $(start_time $!)" >"$DIR/hosts/$host/boot"
     await 60 "host $host boots" find_init "$host"
+    if [ -n "$cores" ] && [ -n "$seed" ]; then setsid "$HERE/host.sh" settle "$host" "$cores" >/dev/null 2>&1 </dev/null 9>&- & fi
+}
+
+settle() { # settle HOST CORES: its share, from the end of its first boot on
+    local pid
+    pid=$(init_of "$1") || return 0
+    until [ -e "/proc/$pid/root/run/cloud-init/result.json" ]; do
+        init_of "$1" >/dev/null || return 0
+        sleep 0.5
+    done
+    limit_cores "$1" "$2"
 }
 
 state() { # state HOST
@@ -154,7 +166,7 @@ memory() {
 ACTION=$1
 shift
 case $ACTION in
-up | exec) [ $# -ge 2 ] || usage ;;
+up | exec | settle) [ $# -ge 2 ] || usage ;;
 down | kill | state | wait) [ $# = 1 ] || usage ;;
 list | memory) ;;
 *) usage ;;

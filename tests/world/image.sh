@@ -9,7 +9,7 @@ set -euo pipefail
 
 IMAGE=$DIR/image.ext4
 RELEASE=${CARGO_TARGET_DIR:-$REPOSITORY/target}/release
-ASTERISK=$DIR/asterisk
+ASTERISK=${CARGO_TARGET_DIR:-$REPOSITORY/target}/world/asterisk # one for all worlds
 MODULE=${KAMSCALE_WORLD_MODULE:-$REPOSITORY/puppet}
 PROGRAMS=(kamscale.so kamscale-agent kamscale)
 SITE=/etc/puppet/code/environments/production
