@@ -38,10 +38,8 @@ class kamscale::database_proxy (
   Integer[10] $max_connections           = 2000,
   Pattern[/\A\d+[smhd]\z/] $idle_timeout = '8h',
 ) inherits kamscale {
-  package { $packages:
-    ensure => installed,
-  }
-  -> file { '/etc/haproxy/haproxy.cfg':
+  ensure_packages($packages)
+  file { '/etc/haproxy/haproxy.cfg':
     ensure       => file,
     owner        => 'root',
     group        => 'root',
@@ -57,6 +55,7 @@ class kamscale::database_proxy (
       'max_connections'   => $max_connections,
       'idle_timeout'      => $idle_timeout,
     }),
+    require      => Package[$packages],
   }
   # A reload ends no connection: the old process lives on with its own.
   ~> service { 'haproxy':

@@ -79,16 +79,14 @@ class kamscale::dns (
   }
   $own = { owner => 'root', group => $user, mode => '0644' }
 
-  package { $packages:
-    ensure => installed,
-    before => File["${config_dir}/kamscale.key"],
-  }
+  ensure_packages($packages)
   file { "${config_dir}/kamscale.key":
     ensure    => file,
     owner     => 'root',
     group     => $user,
     mode      => '0640',
     show_diff => false,
+    require   => Package[$packages],
     content   => Sensitive(epp('kamscale/dns/key.epp', {
       'key'       => $key_name,
       'algorithm' => $key_algorithm,

@@ -19,10 +19,8 @@ class kamscale::database::node {
     provider => shell,
   }
 
-  package { $kamscale::database::packages:
-    ensure => installed,
-  }
-  -> file { $kamscale::database::config_file:
+  ensure_packages($kamscale::database::packages)
+  file { $kamscale::database::config_file:
     ensure  => file,
     owner   => 'root',
     group   => 'root',
@@ -39,6 +37,7 @@ class kamscale::database::node {
       'provider_options' => $kamscale::database::provider_options,
       'options'          => $kamscale::database::options,
     }),
+    require => Package[$kamscale::database::packages],
   }
   # The package starts a server that belongs to no cluster.
   -> exec { 'stop the server without a cluster':

@@ -25,7 +25,7 @@
 #   From where that user comes, as MariaDB writes hosts: addresses, or patterns with %. Hosts of the inventory have
 #   grants of their own, by `kamscale_database_grant`.
 class kamscale::database::schema (
-  Array[String[1]] $packages,
+  Array[String[1], 1] $packages,
   Array[Pattern[/\A\w+\z/], 1] $tables,
   Stdlib::Absolutepath $directory      = '/usr/share/kamailio/mysql',
   Pattern[/\A\w+\z/] $database         = 'kamailio',
@@ -35,9 +35,8 @@ class kamscale::database::schema (
 ) {
   include kamscale::database
 
-  package { $packages:
-    ensure => installed,
-  }
+  ensure_packages($packages)
+
   # They bring a Kamailio along, which has no business on this host.
   unless defined(Class['kamscale::kamailio']) {
     service { 'kamailio':

@@ -6,9 +6,8 @@ class kamscale::kamailio::install {
 
   $packages = $kamscale::kamailio::packages + $kamscale::kamailio::module_packages
 
-  package { $packages:
-    ensure => installed,
-  }
+  ensure_packages($packages)
+
   # Puppet writes beside it and renames: a running Kamailio keeps the module that it mapped.
   file { "${kamscale::kamailio::module_dir}/kamscale.so":
     ensure  => file,
