@@ -20,6 +20,7 @@ pub mod dns;
 pub mod gnocchi;
 pub mod heat;
 pub mod http;
+pub mod inventory;
 pub mod journal;
 pub mod lease;
 pub mod nodes;

@@ -11,13 +11,15 @@ use crate::cloud::{Cloud, CloudError, Keystone, Traffic};
 use crate::config::{Config, NodeSource};
 use crate::dns::{Dns, Names};
 use crate::gnocchi;
+use crate::inventory::Keeper;
 use crate::journal::now_s;
-use crate::lease::{Lease, LeaseError};
+use crate::lease::{Lease, LeaseError, Tables};
 use crate::nodes::host::Host;
 use crate::nodes::lead::Lead;
+use crate::nodes::roster::Roster;
 use crate::nodes::survey::Survey;
 use crate::nodes::watch::{Sink, Source, Watch};
-use crate::nodes::{MemberCalls, NodeReport, Nodes};
+use crate::nodes::{Expected, MemberCalls, NodeReport, Nodes};
 use crate::prometheus::{Prometheus, PrometheusError};
 
 /// What the control loop reaches beyond this machine.
@@ -37,6 +39,8 @@ pub struct Services {
     pub watch: Option<Watch>,
     /// Signals that are asked for.
     pub survey: Option<Survey>,
+    /// The members of all pools.
+    pub inventory: Option<Keeper>,
     /// Host names that are looked up.
     pub names: Option<Names>,
 }
@@ -69,18 +73,23 @@ impl Services {
         let lease = config.lease.as_ref();
         let lease = lease.map(|lease| Lease::new(lease, &name, &config.agent.instance));
         let lease = lease.transpose()?;
+        let tables = config.lease.as_ref().filter(|_| config.inventory.is_some());
+        let tables = tables.map(Tables::new).transpose()?;
         let prometheus = config.prometheus.as_ref().map(Prometheus::new);
         let prometheus = prometheus.transpose()?.map(Arc::new);
         let source = source(config, cloud.as_ref(), prometheus.as_ref());
         let others = source.clone().filter(|_| config.nodes.are_several());
+        let inventory = inventory(config, tables);
+        let roster = roster(config, inventory.as_ref());
         let watch = others.map(|source| {
-            let expected = config.nodes.all.clone();
-            let nodes = Nodes::new(&expected, &name, config.nodes.max_age_s);
-            Watch::start(source, expected, nodes)
+            let mut nodes = Nodes::new(&[], &name, config.nodes.max_age_s);
+            nodes.expect(&roster.now());
+            Watch::start(source, roster, nodes)
         });
         let survey = Survey::start(config, source, prometheus, cloud.clone());
         let keep_every = config.lease.as_ref().map_or(1.0, |lease| lease.ttl_s / 3.0);
         Ok(Services {
+            inventory,
             host: config.host.clone().map(Host::new),
             lead: lease.map(|lease| Lead::start(lease, Duration::from_secs_f64(keep_every))),
             sink: gnocchi(config, cloud.as_ref()),
@@ -93,6 +102,28 @@ impl Services {
             cloud,
             traffic,
         })
+    }
+}
+
+/// Keeps the inventory's file, from now on.
+fn inventory(config: &Config, tables: Option<Tables>) -> Option<Keeper> {
+    let section = config.inventory.as_ref()?;
+    let file = section.file.clone();
+    Some(match tables {
+        Some(tables) => Keeper::follow(tables, section.instances.clone(), file),
+        None => Keeper::list(&config.agent.instance, file),
+    })
+}
+
+/// Which nodes share the pools.
+fn roster(config: &Config, inventory: Option<&Keeper>) -> Roster {
+    match (&config.nodes.pool, inventory) {
+        (Some(pool), Some(inventory)) => Roster::Pool {
+            pool: pool.clone(),
+            own: config.nodes.name(),
+            known: inventory.subscribe(),
+        },
+        _ => Roster::Fixed(Expected::all(&config.nodes.all)),
     }
 }
 
@@ -146,6 +177,11 @@ struct FromGnocchi {
 impl Source for FromGnocchi {
     async fn read(&self, nodes: &[String]) -> Result<Vec<NodeReport>, String> {
         let reports = gnocchi::read_nodes(self.cloud.as_ref(), &self.instance, nodes).await;
+        reports.map_err(|error| error.to_string())
+    }
+
+    async fn read_hosts(&self, pool: &str, nodes: &[String]) -> Result<Vec<NodeReport>, String> {
+        let reports = gnocchi::read_hosts(self.cloud.as_ref(), pool, nodes).await;
         reports.map_err(|error| error.to_string())
     }
 }

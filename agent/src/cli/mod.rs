@@ -1,11 +1,12 @@
 //! The command line `kamscale`: asks the agent and prints the answer.
 //!
-//! It holds no state and decides nothing; all but `check`, `cloud` and `simulate` goes through the agent's API.
+//! It holds no state and decides nothing; all but `check`, `cloud`, `inventory` and `simulate` goes through the agent's API.
 
 mod causes;
 mod client;
 mod cloud;
 mod explain;
+mod inventory;
 mod members;
 mod plans;
 mod pools;
@@ -87,6 +88,9 @@ enum Command {
     /// Prepare or try OpenStack; needs no agent
     #[command(subcommand)]
     Cloud(cloud::CloudCommand),
+    /// Look at the members of all pools, or keep their file; needs no agent
+    #[command(subcommand)]
+    Inventory(inventory::InventoryCommand),
     /// Check a configuration and say what it means
     Check {
         /// The file
@@ -166,6 +170,7 @@ pub async fn run(cli: Cli) -> Result<String, Failure> {
     let (value, text) = match cli.command {
         Command::Check { config } => check(&config)?,
         Command::Cloud(command) => cloud::cloud(command).await?,
+        Command::Inventory(command) => inventory::inventory(command).await?,
         Command::Simulate(arguments) => simulate::simulate(&arguments)?,
         Command::Status => {
             let value = client.get("/api/v1/status").await?;

@@ -3,6 +3,7 @@
 mod dns;
 mod features;
 mod host;
+mod inventory;
 mod lease;
 mod members;
 mod openstack;
@@ -19,7 +20,8 @@ use crate::plan::{Mode, Policy};
 use dns::check_dns;
 use features::check_feature;
 use host::check_host;
-use lease::check_lease;
+use inventory::check_inventory;
+pub(super) use lease::check_lease;
 use members::{check_local, check_members};
 use openstack::{check_cloud, check_decide, check_heat};
 use options::{check_member_options, check_pool_options};
@@ -94,6 +96,9 @@ pub(super) fn check(config: &Config) -> Checked {
     config.lease.as_ref().map_or(Ok(()), check_lease)?;
     config.host.as_ref().map_or(Ok(()), check_host)?;
     check_dns(&config.dns)?;
+    if let Some(inventory) = &config.inventory {
+        check_inventory(config, inventory)?;
+    }
     config
         .prometheus
         .as_ref()

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Config, PoolConfig};
+use super::{Config, InventoryConfig, PoolConfig};
 use crate::plan::{Mode, Policy, SignalPolicy, Target};
 
 /// One paragraph per pool.
@@ -18,6 +18,17 @@ pub fn describe(config: &Config) -> String {
         agent.state_file.display(),
         agent.listen.values().join(" and "),
     );
+    if let Some(pool) = &config.nodes.pool {
+        let _ = writeln!(
+            text,
+            "This node, {}, shares the pools with the other members of pool {pool}, as the inventory has \
+             them: they come and go without a restart.",
+            config.nodes.name()
+        );
+    }
+    if let Some(inventory) = &config.inventory {
+        let _ = writeln!(text, "{}", describe_inventory(config, inventory));
+    }
     for (name, pool) in &config.pools {
         let _ = writeln!(text, "{}", describe_pool(config, name, pool));
     }
@@ -32,6 +43,18 @@ pub fn describe(config: &Config) -> String {
         text.push_str("There are no pools: add a [pools.NAME] section.\n");
     }
     text
+}
+
+fn describe_inventory(config: &Config, inventory: &InventoryConfig) -> String {
+    let file = inventory.file.display();
+    let whose = match &config.lease {
+        None => "this instance".to_owned(),
+        Some(lease) if inventory.instances.is_empty() => {
+            format!("all instances below {} in etcd", lease.prefix)
+        }
+        Some(_) => format!("the instances {}", inventory.instances.join(", ")),
+    };
+    format!("The members of all pools of {whose} are listed in {file}.")
 }
 
 fn describe_pool(config: &Config, name: &str, pool: &PoolConfig) -> String {

@@ -30,6 +30,36 @@ pub struct LeaseConfig {
     pub key_file: Option<PathBuf>,
 }
 
+impl Default for LeaseConfig {
+    /// Names no server yet.
+    fn default() -> Self {
+        LeaseConfig {
+            endpoints: Vec::new(),
+            ttl_s: default_ttl_s(),
+            prefix: default_prefix(),
+            user: None,
+            password_file: None,
+            ca_file: None,
+            certificate_file: None,
+            key_file: None,
+        }
+    }
+}
+
+impl LeaseConfig {
+    /// Checks one that stands in no file.
+    ///
+    /// # Errors
+    /// What is wrong, and what would be right.
+    pub fn check(&self) -> Result<(), String> {
+        let checked = super::check::check_lease(self);
+        checked.map_err(|fault| match fault.path.last() {
+            Some(key) => format!("{key}: {}", fault.problem),
+            None => fault.problem,
+        })
+    }
+}
+
 fn default_ttl_s() -> f64 {
     10.0
 }

@@ -11,6 +11,7 @@ mod dns;
 mod feature;
 mod heat;
 mod host;
+mod inventory;
 mod keys;
 mod lease;
 mod local;
@@ -34,6 +35,7 @@ pub use dns::DnsConfig;
 pub use feature::{Admit, FeatureConfig};
 pub use heat::{HeatActuator, HeatConfig};
 pub use host::HostConfig;
+pub use inventory::InventoryConfig;
 pub use keys::{FloorConfig, SignalConfig, TargetConfig};
 pub use lease::LeaseConfig;
 pub use local::{LocalConfig, StopSignal};
@@ -76,6 +78,8 @@ pub struct Config {
     /// How host names in members' URIs are looked up.
     #[serde(default)]
     pub dns: DnsConfig,
+    /// The file of all pools' members, if any.
+    pub inventory: Option<InventoryConfig>,
 }
 
 /// Section `[agent]`.

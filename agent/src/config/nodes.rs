@@ -12,6 +12,9 @@ pub struct NodesConfig {
     pub name: Option<String>,
     /// The names of all nodes, this one included. One that does not report blocks removals.
     pub all: Vec<String>,
+    /// Instead of `all`: the nodes are the members of this pool, which another instance has, by their
+    /// addresses. They come and go as the inventory says.
+    pub pool: Option<String>,
     /// Where the reports of the others are read.
     pub source: NodeSource,
     /// A node whose last report is older is silent.
@@ -23,6 +26,7 @@ impl Default for NodesConfig {
         NodesConfig {
             name: None,
             all: Vec::new(),
+            pool: None,
             source: NodeSource::Gnocchi,
             // Two lost seconds and Gnocchi's own delay are no silence.
             max_age_s: 15.0,
@@ -41,7 +45,7 @@ impl NodesConfig {
 
     /// Whether there are others.
     pub fn are_several(&self) -> bool {
-        self.all.len() > 1
+        self.all.len() > 1 || self.pool.is_some()
     }
 }
 
@@ -85,6 +89,7 @@ impl super::Config {
         (&self.cloud, &self.gnocchi, &self.nodes) == (&other.cloud, &other.gnocchi, &other.nodes)
             && (&self.lease, &self.prometheus, &self.host, &self.dns)
                 == (&other.lease, &other.prometheus, &other.host, &other.dns)
+            && self.inventory == other.inventory
             && self.needs_cloud() == other.needs_cloud()
     }
 }

@@ -1,6 +1,7 @@
 //! Tests of the configuration: what is refused, and how the error reads.
 
 mod features;
+mod inventory;
 mod openstack;
 mod options;
 mod sources;

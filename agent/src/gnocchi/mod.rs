@@ -19,5 +19,5 @@ mod tests;
 
 pub use names::{ARCHIVE_POLICY, RESOURCE_TYPES};
 pub use prepare::{GnocchiError, check, prepare};
-pub use read::read_nodes;
+pub use read::{read_hosts, read_nodes};
 pub use sink::{Sink, SinkReport};

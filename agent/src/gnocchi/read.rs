@@ -56,17 +56,21 @@ pub async fn read_nodes(
     nodes: &[String],
 ) -> Result<Vec<NodeReport>, CloudError> {
     let mut reports: BTreeMap<String, (NodeReport, u64)> = BTreeMap::new();
-    for (of, values) in newest(cloud, Kind::Node, instance, nodes).await? {
+    let of_instance = |kind| {
+        let search = json!({"and": [{"=": {"instance": instance}}, {"in": {"node": nodes}}]});
+        newest(cloud, kind, search)
+    };
+    for (of, values) in of_instance(Kind::Node).await? {
         if let Some(report) = node(&of, &values) {
             reports.insert(of.node, report);
         }
     }
-    for (of, values) in newest(cloud, Kind::Pool, instance, nodes).await? {
+    for (of, values) in of_instance(Kind::Pool).await? {
         if let (Some((report, boot_id)), Some(pool)) = (reports.get_mut(&of.node), of.pool) {
             report.pools.insert(pool, pool_report(&values, *boot_id));
         }
     }
-    for (of, values) in newest(cloud, Kind::Feature, instance, nodes).await? {
+    for (of, values) in of_instance(Kind::Feature).await? {
         if let (Some((report, _)), Some(feature)) = (reports.get_mut(&of.node), of.feature)
             && let Some(offered) = values.get("kamscale.feature.offered_total")
         {
@@ -77,7 +81,7 @@ pub async fn read_nodes(
             report.features.insert(feature, counted);
         }
     }
-    for (of, values) in newest(cloud, Kind::Member, instance, nodes).await? {
+    for (of, values) in of_instance(Kind::Member).await? {
         let report = reports.get_mut(&of.node);
         if let (Some((report, _)), Some(pool), Some(member)) = (report, of.pool, of.member)
             && let Some(calls) = values.get("kamscale.member.calls")
@@ -91,12 +95,27 @@ pub async fn read_nodes(
     Ok(reports.into_values().map(|(report, _)| report).collect())
 }
 
-/// The newest values of all resources of a kind.
+/// What those of these nodes last reported about themselves whose hosts are members of a pool, of whatever
+/// instance they are: members of one instance's pool are the nodes of another.
+///
+/// # Errors
+/// As [`read_nodes`].
+pub async fn read_hosts(
+    cloud: &dyn Cloud,
+    pool: &str,
+    nodes: &[String],
+) -> Result<Vec<NodeReport>, CloudError> {
+    let search = json!({"and": [{"=": {"pool": pool}}, {"in": {"node": nodes}}]});
+    let found = newest(cloud, Kind::Node, search).await?.into_iter();
+    let reports = found.filter_map(|(of, values)| Some(node(&of, &values)?.0));
+    Ok(reports.collect())
+}
+
+/// The newest values of all resources of a kind that a search finds.
 async fn newest(
     cloud: &dyn Cloud,
     kind: Kind,
-    instance: &str,
-    nodes: &[String],
+    search: serde_json::Value,
 ) -> Result<Vec<(Reference, HashMap<String, Newest>)>, CloudError> {
     let series: Vec<_> = kind
         .metrics()
@@ -107,7 +126,7 @@ async fn newest(
     let body = json!({
         "operations": operations,
         "resource_type": kind.resource_type(),
-        "search": {"and": [{"=": {"instance": instance}}, {"in": {"node": nodes}}]},
+        "search": search,
     });
     let path = format!("/v1/aggregates?granularity=1&details=true&start=-{WINDOW_S}s");
     let request = Request::post(Service::Metric, path, &body).repeatable();

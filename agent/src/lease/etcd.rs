@@ -81,6 +81,22 @@ impl Etcd {
         Ok(range.kvs)
     }
 
+    /// The revision of the newest change to a key from `key` to before `end` that is still there; 0 if none
+    /// is.
+    pub(super) async fn newest(
+        &self,
+        key: &str,
+        end: &str,
+        deadline: Instant,
+    ) -> Result<u64, LeaseError> {
+        let body = json!({
+            "key": encoded(key.as_bytes()), "range_end": encoded(end.as_bytes()),
+            "sort_target": "MOD", "sort_order": "DESCEND", "limit": "1", "keys_only": true,
+        });
+        let range: Range = self.call("/v3/kv/range", &body, deadline).await?;
+        Ok(range.kvs.first().map_or(0, |key| key.mod_revision.0))
+    }
+
     pub(super) async fn txn(
         &self,
         compare: &[Value],

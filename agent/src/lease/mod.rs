@@ -21,6 +21,7 @@ mod error;
 mod etcd;
 mod http;
 mod table;
+mod tables;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -30,6 +31,7 @@ use clock::Clock;
 pub use error::LeaseError;
 use etcd::Etcd;
 pub use table::Shared;
+pub use tables::{AllTables, Tables};
 
 /// What a node is for now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,9 @@ pub enum Role {
         leader: Option<String>,
     },
 }
+
+/// Where the table of an instance begins, below the instance's own key.
+const TABLE: &str = "table/";
 
 /// Of `ttl_s`, what all requests of one call may take together: below a third, so that a node that
 /// keeps its lease every `ttl_s / 3` asks three times before it must stop.
@@ -117,7 +122,7 @@ impl Lease {
             clock,
             keys: Keys {
                 leader: format!("{base}/leader"),
-                table: format!("{base}/table/"),
+                table: format!("{base}/{TABLE}"),
             },
             node: node.into(),
             ttl,

@@ -3,6 +3,7 @@
 //! So load balancers are measured, and members whose cloud sees them from outside only. It reads,
 //! and remembers the last reading; it decides nothing and sends nothing.
 
+mod container;
 mod counters;
 
 use std::collections::BTreeMap;
@@ -158,7 +159,8 @@ fn shares(
         Some(used / (processors * seconds))
     });
     Some(Shares {
-        cpu: host.max(container.unwrap_or(0.0)).clamp(0.0, 1.0),
+        // Of its own share, where it has one: what neighbours on the machine use is none of its demand.
+        cpu: container.unwrap_or(host).clamp(0.0, 1.0),
         memory: after.memory,
         network: network(before, after, seconds, lines),
     })

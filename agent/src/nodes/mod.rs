@@ -5,6 +5,7 @@
 
 pub mod host;
 pub mod lead;
+pub mod roster;
 pub mod signals;
 mod sum;
 pub mod survey;
@@ -14,7 +15,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use sum::{Nodes, PoolSum};
+pub use sum::{Expected, Nodes, PoolSum, Waited};
+
+/// The name of a node that is named by its address; names have no colons.
+pub fn node_at(address: std::net::IpAddr) -> String {
+    address.to_string().replace(':', "-")
+}
 
 /// How much of the host is used: shares from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

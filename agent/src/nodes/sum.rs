@@ -17,11 +17,53 @@ pub struct Nodes {
     max_age_s: f64,
     /// By name: every expected node but the own one, heard or not.
     others: BTreeMap<String, Heard>,
+    /// Why it is not known which nodes there are, if so.
+    unknown: Option<String>,
+    /// What nodes counted that are gone: sums go on over them.
+    gone: Gone,
+}
+
+/// The nodes that there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// By name; the own one may be among them.
+    pub nodes: BTreeMap<String, Waited>,
+    /// Why there may be others, if so: then nothing is known to be nowhere in use.
+    pub unknown: Option<String>,
+}
+
+/// When a node is waited for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Waited {
+    /// Once it said what it has in a pool.
+    OnceItSpoke,
+    /// Always.
+    #[default]
+    Always,
+}
+
+impl Expected {
+    /// These, all of them always.
+    pub fn all(names: &[String]) -> Expected {
+        let names = names.iter();
+        Expected {
+            nodes: names.map(|name| (name.clone(), Waited::Always)).collect(),
+            unknown: None,
+        }
+    }
+}
+
+/// What nodes had counted when they went.
+#[derive(Debug, Clone, Default)]
+struct Gone {
+    pools: BTreeMap<String, PoolSum>,
+    features: BTreeMap<String, [u64; 3]>,
 }
 
 /// What was heard of one node.
 #[derive(Debug, Clone, Default)]
 struct Heard {
+    waited: Waited,
     last: Option<(f64, u64)>,
     pools: BTreeMap<String, HeardPool>,
     features: BTreeMap<String, [Growth; 3]>,
@@ -54,20 +96,48 @@ pub struct PoolSum {
 impl Nodes {
     /// Nothing is heard yet. `own` need not be among the expected ones.
     pub fn new(expected: &[String], own: &str, max_age_s: f64) -> Nodes {
-        let mut nodes = Nodes::default();
-        nodes.expect(expected, own, max_age_s);
+        let mut nodes = Nodes {
+            own: own.to_owned(),
+            max_age_s,
+            ..Nodes::default()
+        };
+        nodes.expect(&Expected::all(expected));
         nodes
     }
 
-    /// Takes another configuration over; what was heard of nodes that stay is kept.
-    pub fn expect(&mut self, expected: &[String], own: &str, max_age_s: f64) {
+    /// Other nodes are there now; what was heard of those that stay is kept, and what those that went had
+    /// counted.
+    pub fn expect(&mut self, expected: &Expected) {
         let mut known = std::mem::take(&mut self.others);
-        let others = expected.iter().filter(|name| *name != own);
+        let others = expected.nodes.iter().filter(|(name, _)| **name != self.own);
         self.others = others
-            .map(|name| (name.clone(), known.remove(name).unwrap_or_default()))
+            .map(|(name, waited)| {
+                let mut heard = known.remove(name).unwrap_or_default();
+                heard.waited = *waited;
+                (name.clone(), heard)
+            })
             .collect();
-        own.clone_into(&mut self.own);
-        self.max_age_s = max_age_s;
+        for heard in known.into_values() {
+            self.gone.add(heard);
+        }
+        self.unknown.clone_from(&expected.unknown);
+    }
+
+    /// Why it is not known which nodes there are, if so. Meanwhile no member is known to be empty.
+    pub fn unknown(&self) -> Option<&str> {
+        self.unknown.as_deref()
+    }
+
+    /// The other nodes that may carry calls.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        self.counting().map(|(name, _)| name)
+    }
+
+    /// Those that are waited for now.
+    fn counting(&self) -> impl Iterator<Item = (&String, &Heard)> {
+        self.others
+            .iter()
+            .filter(|(_, heard)| heard.waited == Waited::Always || !heard.pools.is_empty())
     }
 
     /// Takes a report in. The own one, those of unexpected nodes, older ones than were heard, and
@@ -95,8 +165,11 @@ impl Nodes {
     /// Calls of a member on all other nodes; `None` if one of them did not say so lately. Only then,
     /// and with none on the own one, it is empty.
     pub fn calls_elsewhere(&self, pool: &str, member: &str, now_s: f64) -> Option<u32> {
+        if self.unknown.is_some() {
+            return None;
+        }
         let mut calls = 0u32;
-        for heard in self.others.values() {
+        for (_, heard) in self.counting() {
             let pool = heard.pools.get(pool)?;
             if !self.is_fresh(pool.at_s, now_s) {
                 return None;
@@ -127,7 +200,8 @@ impl Nodes {
             .others
             .values()
             .filter_map(|heard| heard.pools.get(pool));
-        pools.fold(PoolSum::default(), |sum, pool| PoolSum {
+        let gone = self.gone.pools.get(pool).copied().unwrap_or_default();
+        pools.fold(gone, |sum, pool| PoolSum {
             calls: sum.calls.saturating_add(pool.report.calls),
             started: sum.started.saturating_add(pool.started.sum),
             refused: sum.refused.saturating_add(pool.refused.sum),
@@ -140,14 +214,18 @@ impl Nodes {
             .others
             .values()
             .filter_map(|heard| heard.features.get(feature));
-        counts.fold(
-            FeatureReport::default(),
-            |sum, [offered, admitted, refused]| FeatureReport {
-                offered: sum.offered.saturating_add(offered.sum),
-                admitted: sum.admitted.saturating_add(admitted.sum),
-                refused: sum.refused.saturating_add(refused.sum),
-            },
-        )
+        let [offered, admitted, refused] =
+            self.gone.features.get(feature).copied().unwrap_or_default();
+        let gone = FeatureReport {
+            offered,
+            admitted,
+            refused,
+        };
+        counts.fold(gone, |sum, [offered, admitted, refused]| FeatureReport {
+            offered: sum.offered.saturating_add(offered.sum),
+            admitted: sum.admitted.saturating_add(admitted.sum),
+            refused: sum.refused.saturating_add(refused.sum),
+        })
     }
 
     /// Nodes that did not report lately, with the age in seconds of their last report, if any.
@@ -164,7 +242,10 @@ impl Nodes {
     /// The smallest revision of the shared table among this node and all others; `None` if one of
     /// them did not report lately.
     pub fn min_revision(&self, own_revision: u64, now_s: f64) -> Option<u64> {
-        self.others.values().try_fold(own_revision, |least, heard| {
+        if self.unknown.is_some() {
+            return None;
+        }
+        self.counting().try_fold(own_revision, |least, (_, heard)| {
             let (at_s, revision) = heard.last?;
             self.is_fresh(at_s, now_s).then(|| least.min(revision))
         })
@@ -175,10 +256,8 @@ impl Nodes {
         now_s: f64,
         said_at_s: impl Fn(&Heard) -> Option<f64>,
     ) -> Vec<(String, Option<f64>)> {
-        let others = self
-            .others
-            .iter()
-            .map(|(name, heard)| (name, said_at_s(heard)));
+        let others = self.counting();
+        let others = others.map(|(name, heard)| (name, said_at_s(heard)));
         others
             .filter(|(_, at_s)| !at_s.is_some_and(|at_s| self.is_fresh(at_s, now_s)))
             .map(|(name, at_s)| {
@@ -191,6 +270,23 @@ impl Nodes {
     /// Clocks differ a little: what is slightly from the future is of now.
     fn is_fresh(&self, at_s: f64, now_s: f64) -> bool {
         (now_s - at_s).abs() <= self.max_age_s
+    }
+}
+
+impl Gone {
+    fn add(&mut self, heard: Heard) {
+        for (name, pool) in heard.pools {
+            // Its calls ended with it.
+            let sum = self.pools.entry(name).or_default();
+            sum.started = sum.started.saturating_add(pool.started.sum);
+            sum.refused = sum.refused.saturating_add(pool.refused.sum);
+        }
+        for (name, counts) in heard.features {
+            let sums = self.features.entry(name).or_default();
+            for (sum, growth) in sums.iter_mut().zip(counts) {
+                *sum = sum.saturating_add(growth.sum);
+            }
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub struct Question {
     pub source: SignalSource,
     /// Older than this it is of no use.
     pub max_age_s: f64,
-    /// The members that count, by the names of their nodes.
+    /// The nodes of members that count: each by the member's name, and by its address.
     pub members: BTreeSet<String>,
 }
 
@@ -149,7 +149,8 @@ impl Asker {
             )
         })?;
         let names: Vec<String> = question.members.iter().cloned().collect();
-        let reports = source.read(&names).await.map_err(SignalError::Unfit)?;
+        let reports = source.read_hosts(&question.pool, &names).await;
+        let reports = reports.map_err(SignalError::Unfit)?;
         let counts = |name: &str| question.members.contains(name);
         Ok(from_nodes(wanted, &reports, counts, now_s))
     }

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{MemberCalls, NodeReport, Nodes};
+use super::roster::Roster;
+use super::{Expected, MemberCalls, NodeReport, Nodes};
 use crate::journal::now_s;
 
 /// Between two readings; a node reports once a second.
@@ -23,6 +24,15 @@ pub trait Source: Send + Sync + Debug {
     /// # Errors
     /// In words, with the remedy.
     async fn read(&self, nodes: &[String]) -> Result<Vec<NodeReport>, String>;
+
+    /// The last report of each of these nodes whose host is a member of a pool, of whatever instance
+    /// they are: their shares at least.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    async fn read_hosts(&self, _pool: &str, nodes: &[String]) -> Result<Vec<NodeReport>, String> {
+        self.read(nodes).await
+    }
 }
 
 /// Where this node's own reports go.
@@ -52,13 +62,13 @@ pub struct Watch {
 
 impl Watch {
     /// Starts the task; it reads nothing before it is wanted.
-    pub fn start(source: Arc<dyn Source>, expected: Vec<String>, nodes: Nodes) -> Watch {
+    pub fn start(source: Arc<dyn Source>, roster: Roster, nodes: Nodes) -> Watch {
         let (sender, watched) = watch::channel(Watched {
             nodes: Arc::new(nodes),
             problem: None,
         });
         let (wanted, receiver) = watch::channel(false);
-        tokio::spawn(run(source, expected, sender, receiver));
+        tokio::spawn(run(source, roster, sender, receiver));
         Watch { watched, wanted }
     }
 
@@ -76,16 +86,27 @@ impl Watch {
 
 async fn run(
     source: Arc<dyn Source>,
-    expected: Vec<String>,
+    roster: Roster,
     sender: watch::Sender<Watched>,
-    mut wanted: watch::Receiver<bool>,
+    wanted: watch::Receiver<bool>,
 ) {
     let mut tick = interval(READ_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut expected = Expected::default();
     // Ends with the loop, which holds the other end.
-    while wanted.wait_for(|wanted| *wanted).await.is_ok() {
+    while wanted.has_changed().is_ok() {
         tick.tick().await;
-        match source.read(&expected).await {
+        // Also while nobody wants to know: who leads next must not count by the nodes of before.
+        let now = roster.now();
+        if now != expected {
+            expected = now;
+            sender.send_modify(|watched| Arc::make_mut(&mut watched.nodes).expect(&expected));
+        }
+        if !*wanted.borrow() {
+            continue;
+        }
+        let names: Vec<String> = expected.nodes.keys().cloned().collect();
+        match source.read(&names).await {
             Ok(reports) => sender.send_modify(|watched| {
                 let nodes = Arc::make_mut(&mut watched.nodes);
                 for report in &reports {

@@ -59,13 +59,13 @@ impl Seen {
     /// The nodes that do not report at all, if any, in words.
     pub fn silent(&self) -> Option<String> {
         let (nodes, now_s) = self.elsewhere.as_ref()?;
-        in_words(nodes.silent(*now_s))
+        in_words(nodes.unknown(), nodes.silent(*now_s))
     }
 
     /// The nodes that do not say what calls they have in a pool, if any, in words.
     pub fn silent_about(&self, pool: &str) -> Option<String> {
         let (nodes, now_s) = self.elsewhere.as_ref()?;
-        in_words(nodes.silent_about(pool, *now_s))
+        in_words(nodes.unknown(), nodes.silent_about(pool, *now_s))
     }
 
     /// What was counted of the pool in this slot; nothing if that is all 0.
@@ -137,11 +137,15 @@ fn calls_of(row: Option<&MemberObserved>) -> u32 {
     row.map_or(0, |row| row.calls)
 }
 
-fn in_words(silent: Vec<(String, Option<f64>)>) -> Option<String> {
+fn in_words(unknown: Option<&str>, silent: Vec<(String, Option<f64>)>) -> Option<String> {
     let words = silent.into_iter().map(|(node, age_s)| match age_s {
         Some(age_s) => format!("node {node} has not reported for {age_s:.0} s"),
         None => format!("node {node} has never reported"),
     });
-    let words: Vec<String> = words.collect();
+    let words: Vec<String> = unknown
+        .map(str::to_owned)
+        .into_iter()
+        .chain(words)
+        .collect();
     (!words.is_empty()).then(|| words.join(", "))
 }

@@ -140,7 +140,7 @@ impl Agent {
     }
 
     /// Notes what a member is known by, and where requests go once its address is known.
-    fn take_handle(&mut self, pool: &str, name: &str, handle: Handle) {
+    pub(super) fn take_handle(&mut self, pool: &str, name: &str, handle: Handle) {
         let (Some(member), Some(actuator)) = (
             self.state
                 .pools
@@ -150,8 +150,9 @@ impl Agent {
         ) else {
             return;
         };
+        let moved = handle.address().is_some() && handle.address() != member.handle.address();
         member.handle = handle;
-        if member.uri.is_empty() {
+        if member.uri.is_empty() || moved {
             let order = Order {
                 pool: pool.into(),
                 name: name.into(),

@@ -75,7 +75,7 @@ impl Agent {
         let mut reading = Reading {
             offered,
             offered_elsewhere: self.seen.requests_elsewhere(feature),
-            nodes: self.config.nodes.all.len().max(1),
+            nodes: self.nodes_known(),
             ..Reading::default()
         };
         let mut capacity = 0.0;

@@ -49,11 +49,34 @@ impl Agent {
         if problem.is_some() || !self.may_act() {
             return;
         }
+        self.listing.sight(pool);
         for found in actuator.found() {
             self.join(pool, found, now_s);
         }
+        self.locate_booting(pool);
         for name in actuator.held() {
             self.let_drain(pool, &name, now_s);
+        }
+    }
+
+    /// A member that is still being made may have an address: the inventory tells it to those who must
+    /// know the machine before it can serve.
+    fn locate_booting(&mut self, pool: &str) {
+        let (Some(state), Some(actuator)) = (self.state.pools.get(pool), self.actuators.get(pool))
+        else {
+            return;
+        };
+        let booting = state.members.iter().filter(|(_, member)| {
+            member.stage == Stage::Booting && member.handle.address().is_none()
+        });
+        let located = booting.filter_map(|(name, member)| {
+            let handle = actuator.find(&self.order_of(pool, name, member))?;
+            handle.address()?;
+            Some((name.clone(), handle))
+        });
+        let located: Vec<_> = located.collect();
+        for (name, handle) in located {
+            self.take_handle(pool, &name, handle);
         }
     }
 

@@ -9,6 +9,7 @@ mod admit;
 mod boot;
 mod command;
 mod decide;
+mod inventory;
 mod look;
 mod names;
 mod nodes;
@@ -93,6 +94,7 @@ pub struct Agent {
     /// Machines (pool, name) that answer and wait for the others of their stack.
     ready: BTreeSet<(String, String)>,
     together: nodes::Together,
+    listing: inventory::Listing,
     /// What is known of the host names in members' URIs.
     name_book: names::NameBook,
     /// How much of this host is used, if it is measured.

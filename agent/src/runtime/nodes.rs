@@ -3,7 +3,7 @@
 //!
 //! Where there is only one node, nothing here does anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -29,6 +29,8 @@ pub(super) struct Together {
     leaving: BTreeMap<(String, String), Leaving>,
     /// What the nodes report.
     nodes: Option<Arc<Nodes>>,
+    /// The others that were asked whether they have heard which members leave.
+    asked: BTreeSet<String>,
     /// Why they cannot be read, if so.
     deaf: Option<String>,
     /// Why its own report does not arrive, if so.
@@ -81,6 +83,12 @@ impl Agent {
         }
         self.together.nodes = Some(watched.nodes);
         self.together.nodes.clone()
+    }
+
+    /// How many nodes share the pools, as far as known.
+    pub(super) fn nodes_known(&self) -> usize {
+        let nodes = self.together.nodes.as_ref();
+        nodes.map_or(1, |nodes| nodes.names().count() + 1)
     }
 
     /// Whether this node may change pools now: it is alone, or leads.
@@ -185,8 +193,16 @@ impl Agent {
                 Stage::Draining | Stage::Leaving | Stage::Held | Stage::Stopping
             )
         };
-        let known = std::mem::take(&mut together.leaving);
+        let mut known = std::mem::take(&mut together.leaving);
         let nodes = together.nodes.as_ref();
+        let names: BTreeSet<String> = nodes.iter().flat_map(|it| it.names().cloned()).collect();
+        if !names.is_subset(&together.asked) {
+            // What all had heard one that is new may not have.
+            known
+                .values_mut()
+                .for_each(|leaving| leaving.heard_s = None);
+        }
+        together.asked = names;
         let heard = nodes.and_then(|nodes| nodes.min_revision(together.revision, now_s));
         for (pool, state) in &self.state.pools {
             for (name, _) in state

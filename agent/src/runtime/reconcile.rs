@@ -24,8 +24,8 @@ impl Agent {
             }
             if !self.config.reaches_as(&config) {
                 return Err(format!(
-                    "{}: cloud, gnocchi, prometheus, nodes, lease, host and dns, and the first `heat` \
-                     section, change only by a restart",
+                    "{}: cloud, gnocchi, prometheus, nodes, lease, host, dns and inventory, and the first \
+                     `heat` section, change only by a restart",
                     self.config_file.display()
                 ));
             }

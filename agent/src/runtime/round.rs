@@ -96,6 +96,7 @@ impl Agent {
             }
         }
         self.share(now_s);
+        self.list();
         if in_force && self.may_act() {
             self.start_due_tasks(now_s);
             self.start_due_looks(now_s);

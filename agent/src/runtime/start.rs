@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{Agent, names::NameBook, nodes::Together, tasks::Tasks};
+use super::{Agent, inventory::Listing, names::NameBook, nodes::Together, tasks::Tasks};
 use crate::actuator::{Actuator, Handle, Local, Manual, Order, heat};
 use crate::cloud::Cloud;
 use crate::config::{Config, ConfigError, Decider};
@@ -66,6 +66,7 @@ impl Agent {
             proxy,
             actuators,
             together: Together::default(),
+            listing: Listing::default(),
             name_book: NameBook::default(),
             shares: None,
             services,

@@ -3,9 +3,10 @@
 use super::Agent;
 use crate::config::{SignalConfig, SignalSource};
 use crate::journal::Event;
+use crate::nodes::node_at;
 use crate::nodes::survey::{Finding, Question};
 use crate::observe::without_numbers;
-use crate::state::Stage;
+use crate::state::{Member, Stage};
 
 impl Agent {
     /// Takes in what was found, and says what shall be asked next.
@@ -66,7 +67,10 @@ impl Agent {
         let members = self.state.pools.get(pool).map(|state| {
             let active = state.members.iter();
             let active = active.filter(|(_, member)| member.stage == Stage::Active);
-            active.map(|(name, _)| name.clone()).collect()
+            // A member does not know by which name its pool goes; a host that is one may be named by the
+            // address that it has.
+            let names = active.flat_map(|(name, member)| [Some(name.clone()), node_of(member)]);
+            names.flatten().collect()
         });
         Question {
             pool: pool.into(),
@@ -78,4 +82,10 @@ impl Agent {
             members: members.unwrap_or_default(),
         }
     }
+}
+
+/// The name of the node that a member is, if it is named by its address.
+fn node_of(member: &Member) -> Option<String> {
+    let (address, _) = kamscale_shm::address_of(member.destination()?)?;
+    Some(node_at(address))
 }

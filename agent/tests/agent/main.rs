@@ -7,6 +7,7 @@
 )]
 
 mod configurations;
+mod etcd;
 mod harness;
 
 mod command_line;

@@ -1,7 +1,5 @@
 //! Several agents, each with a Kamailio of its own, that share the pools through a real etcd.
 
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,15 +7,17 @@ use async_trait::async_trait;
 use kamscale_agent::config::Config;
 use kamscale_agent::lease::Lease;
 use kamscale_agent::nodes::lead::Lead;
+use kamscale_agent::nodes::roster::Roster;
 use kamscale_agent::nodes::watch::{Sink, Source, Watch};
-use kamscale_agent::nodes::{MemberCalls, NodeReport, Nodes};
+use kamscale_agent::nodes::{Expected, MemberCalls, NodeReport, Nodes};
 use kamscale_agent::services::Services;
 
+use crate::etcd::Etcd;
 use crate::harness::{Bench, Running, run};
 
 /// In place of Gnocchi: what the nodes report stands here.
 #[derive(Debug, Clone, Default)]
-struct Board(Arc<Mutex<Vec<NodeReport>>>);
+pub(crate) struct Board(Arc<Mutex<Vec<NodeReport>>>);
 
 impl Sink for Board {
     fn push(&self, report: &NodeReport, members: &mut MemberCalls<'_>) {
@@ -39,60 +39,6 @@ impl Sink for Board {
 impl Source for Board {
     async fn read(&self, _nodes: &[String]) -> Result<Vec<NodeReport>, String> {
         Ok(self.0.lock().unwrap().clone())
-    }
-}
-
-/// One etcd server on loopback; it ends with the test.
-struct Etcd {
-    child: Child,
-    port: u16,
-    _directory: tempfile::TempDir,
-}
-
-impl Etcd {
-    fn start(test: &str) -> Option<Etcd> {
-        let directory = tempfile::tempdir().unwrap();
-        let free = || TcpListener::bind("127.0.0.1:0").unwrap();
-        let (client, peer) = (free(), free());
-        let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
-        let (port, peer) = (port(&client), format!("http://127.0.0.1:{}", port(&peer)));
-        drop(client);
-        let client = format!("http://127.0.0.1:{port}");
-        let child = Command::new("etcd")
-            .args([
-                "--listen-client-urls",
-                &client,
-                "--advertise-client-urls",
-                &client,
-            ])
-            .args([
-                "--listen-peer-urls",
-                &peer,
-                "--initial-advertise-peer-urls",
-                &peer,
-            ])
-            .args(["--initial-cluster", &format!("default={peer}")])
-            .current_dir(directory.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let Ok(child) = child else {
-            println!("SKIPPED: {test}: etcd is not installed");
-            return None;
-        };
-        Some(Etcd {
-            child,
-            port,
-            _directory: directory,
-        })
-    }
-}
-
-impl Drop for Etcd {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -126,7 +72,7 @@ empty_for_s = 0.5
 drain_timeout_s = 3600
 "#,
         state = bench.path("state.json").display(),
-        port = etcd.port
+        port = etcd.port()
     );
     let text = text.replace("listen = []", "listen = \"unix:/nowhere/agent.sock\"");
     std::fs::write(bench.path("agent.toml"), text).unwrap();
@@ -134,10 +80,11 @@ drain_timeout_s = 3600
     let lease = Lease::new(config.lease.as_ref().unwrap(), node, "default").unwrap();
     let expected: Vec<String> = NODES.map(str::to_owned).into();
     let nodes = Nodes::new(&expected, node, config.nodes.max_age_s);
+    let roster = Roster::Fixed(Expected::all(&expected));
     let services = Services {
         lead: Some(Lead::start(lease, Duration::from_secs(1))),
         sink: Some(Arc::new(board.clone())),
-        watch: Some(Watch::start(Arc::new(board.clone()), expected, nodes)),
+        watch: Some(Watch::start(Arc::new(board.clone()), roster, nodes)),
         ..Services::default()
     };
     bench.start_with(services)

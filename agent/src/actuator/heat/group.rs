@@ -48,6 +48,8 @@ pub(super) struct Work {
     pub(super) stack: Option<StackPath>,
     sent: Option<(Instant, Wish)>,
     pub(super) addresses: HashMap<String, (Instant, Option<IpAddr>)>,
+    /// When members that Heat has not finished were asked for their addresses.
+    pub(super) early: HashMap<String, Instant>,
     pub(super) held: HashMap<String, Vec<String>>,
     /// What was seen of the members, and since when it is just so.
     pub(super) still: Option<(Instant, Vec<Sign>)>,

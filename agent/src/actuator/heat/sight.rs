@@ -13,6 +13,8 @@ use crate::heat::{Phase, StackPath};
 
 /// An address that was not there is asked for again after so long.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
+/// One that Heat has not finished is asked so often: what must know it before it serves waits for that.
+const ASK_EARLY: Duration = Duration::from_secs(5);
 /// From the first sight of a deletion to the word that a hook holds it, at most.
 const HOOK_DELAY: Duration = Duration::from_secs(15);
 /// Requests about single members in one look; the others wait for the next.
@@ -52,6 +54,7 @@ impl Group {
         }
         let there = |identity: &String| view.rows.iter().any(|row| row.identity == *identity);
         work.addresses.retain(|identity, _| there(identity));
+        work.early.retain(|identity, _| there(identity));
         work.held.retain(|identity, _| there(identity));
         work.going_since.retain(|identity, _| there(identity));
         work.strange_since.retain(|identity, _| there(identity));
@@ -137,10 +140,18 @@ impl Group {
                 return Ok(());
             }
         }
-        let made = !row.status.is_coming() && !row.status.is_stillborn();
+        let coming = row.status.is_coming();
+        let known = !row.status.is_stillborn() && (!coming || row.nested.is_some());
         let gone = row.status.is_leaving() && row.status.phase == Phase::Complete;
-        if !made || gone || *questions == 0 {
+        if !known || gone || *questions == 0 {
             return Ok(());
+        }
+        if coming {
+            let asked = work.early.get(&row.identity);
+            if asked.is_some_and(|at| at.elapsed() < ASK_EARLY) {
+                return Ok(());
+            }
+            work.early.insert(row.identity.clone(), Instant::now());
         }
         *questions -= 1;
         let address = match (&row.nested, group) {
@@ -157,8 +168,13 @@ impl Group {
         row.address = match address {
             Ok(address) => address,
             Err(error) if error.is_not_found() => None,
+            // It will be asked again.
+            Err(_) if coming => None,
             Err(error) => return Err(self.trouble().look(error)),
         };
+        if coming && row.address.is_none() {
+            return Ok(());
+        }
         row.is_nowhere = row.address.is_none();
         let answer = (Instant::now(), row.address);
         work.addresses.insert(row.identity.clone(), answer);

@@ -161,23 +161,28 @@ impl StackPerMember {
             let mut seen = self.seen();
             let ids: Vec<&String> = ours.values().map(|stack| &stack.id).collect();
             seen.addresses.retain(|id, _| ids.contains(&id));
-            let unread = ours.values().filter(|stack| {
-                let is_made = !stack.status.is_coming() && !is_broken(stack);
-                is_made && !seen.addresses.contains_key(&stack.id)
-            });
-            let unread: Vec<StackPath> = unread.map(StackSummary::path).collect();
+            let unread = ours
+                .values()
+                .filter(|stack| !is_broken(stack) && !seen.addresses.contains_key(&stack.id));
+            let unread = unread.map(|stack| (stack.path(), stack.status.is_coming()));
+            let unread: Vec<(StackPath, bool)> = unread.collect();
             seen.stacks = ours;
             seen.looked = Some(began);
             seen.made.retain(|_, made| *made >= began);
             unread
         };
-        for path in unread.into_iter().take(MOST_QUESTIONS) {
-            self.read_addresses(&path).await?;
+        for (path, is_coming) in unread.into_iter().take(MOST_QUESTIONS) {
+            match self.read_addresses(&path, is_coming).await {
+                // It will be asked again.
+                Err(_) if is_coming => {}
+                read => read?,
+            }
         }
         Ok(())
     }
 
-    async fn read_addresses(&self, path: &StackPath) -> Result<(), ActuatorError> {
+    /// Of a stack that Heat has not finished all addresses or none: others may follow.
+    async fn read_addresses(&self, path: &StackPath, is_coming: bool) -> Result<(), ActuatorError> {
         let stack = match self.heat.stack(path, true).await {
             Ok(stack) => stack,
             Err(error) if error.is_not_found() => return Ok(()),
@@ -191,7 +196,8 @@ impl StackPerMember {
             let single = stack.output(&self.config.address_output);
             addresses = vec![single.and_then(view::address)];
         }
-        if addresses.iter().any(Option::is_some) {
+        let is_whole = !is_coming || addresses.iter().all(Option::is_some);
+        if is_whole && addresses.iter().any(Option::is_some) {
             self.seen()
                 .addresses
                 .insert(path.id().to_owned(), addresses);
@@ -280,6 +286,8 @@ impl StackPerMember {
         match stack.status.action {
             _ if is_broken(stack) => Err(self.trouble(name).stillborn(&order.name, &reason)),
             Action::Delete => Err(self.deleted(order, name)),
+            // It may have its address; that it serves it has not said.
+            _ if stack.status.is_coming() => Ok(None),
             _ => {
                 let addresses = seen.addresses.get(&stack.id);
                 Ok(addresses.and_then(|all| *all.get(self.names.index(&order.name))?))

@@ -11,7 +11,7 @@ const LEAST_TTL_S: f64 = 3.0;
 const MOST_TTL_S: f64 = 300.0;
 
 /// Checks a `[lease]` section.
-pub(super) fn check_lease(lease: &LeaseConfig) -> Checked {
+pub(in crate::config) fn check_lease(lease: &LeaseConfig) -> Checked {
     let at = At(&["lease"]);
     at.need(
         "endpoints",

@@ -1,5 +1,6 @@
 //! The rules for what stands around the pools: OpenStack, Heat's actuators, the nodes.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
 use kamscale_shm::spec::{is_name, is_uri};
@@ -24,20 +25,24 @@ fn check_nodes(config: &Config, nodes: &NodesConfig) -> Checked {
         let twice = nodes.all[..index].contains(name);
         at.need("all", !twice, format!("\"{name}\" is there twice"))?;
     }
-    if nodes.all.is_empty() {
+    if let Some(pool) = &nodes.pool {
+        check_nodes_pool(config, nodes, pool)?;
+    } else if nodes.all.is_empty() {
         return Ok(());
+    } else {
+        let name = nodes.name();
+        at.need(
+            "all",
+            nodes.all.contains(&name),
+            format!("this node, \"{name}\", is not among them; add it, or write `name`"),
+        )?;
     }
-    let name = nodes.name();
-    at.need(
-        "all",
-        nodes.all.contains(&name),
-        format!("this node, \"{name}\", is not among them; add it, or write `name`"),
-    )?;
     if !nodes.are_several() {
         return Ok(());
     }
+    let named = if nodes.pool.is_some() { "pool" } else { "all" };
     at.need(
-        "all",
+        named,
         config.lease.is_some(),
         "several nodes need a [lease] section, so that only one of them decides",
     )?;
@@ -56,6 +61,29 @@ fn check_nodes(config: &Config, nodes: &NodesConfig) -> Checked {
         )?;
     }
     Ok(())
+}
+
+/// Nodes that are the members of a pool.
+fn check_nodes_pool(config: &Config, nodes: &NodesConfig, pool: &str) -> Checked {
+    let at = At(&["nodes"]);
+    at.need("pool", is_name(pool), NAME_RULE)?;
+    let why = "the nodes are the members of `pool`, or those in `all`; leave one of them out";
+    at.need("all", nodes.all.is_empty(), why)?;
+    // Names have no colons: an IPv6 address has hyphens in their place.
+    let is_address = |name: &String| {
+        name.parse::<Ipv4Addr>().is_ok() || name.replace('-', ":").parse::<Ipv6Addr>().is_ok()
+    };
+    at.need(
+        "name",
+        nodes.name.as_ref().is_some_and(is_address),
+        "with `pool` nodes are named by their addresses; write the one that this node has as a member, as \
+         \"192.0.2.1\" or \"2001-db8--1\"",
+    )?;
+    at.need(
+        "pool",
+        config.inventory.is_some(),
+        "the members stand in the inventory; write an [inventory] section, too",
+    )
 }
 
 /// The rules for a `heat` section; `place` is where it stands.

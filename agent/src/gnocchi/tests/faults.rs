@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::{push, report};
 use crate::cloud::{Answer, Cloud, CloudError, Request};
-use crate::gnocchi::{GnocchiError, Sink, check};
+use crate::gnocchi::{GnocchiError, Sink, check, read_hosts};
 
 type Script = dyn Fn(&Request, usize) -> (u16, &'static str) + Send + Sync;
 
@@ -233,4 +233,32 @@ async fn without_types_and_rights_the_remedy_is_named_and_nothing_is_lost() {
     until("told", || sink.report(1000.0).problem.is_some()).await;
     assert_eq!(sink.report(1010.0).lag_s, 10.0);
     task.abort();
+}
+
+#[tokio::test]
+async fn hosts_are_found_by_their_pool_whatever_instance_they_are_of() {
+    let cloud = Played::new(|request, _| {
+        let body: serde_json::Value =
+            serde_json::from_slice(request.body.as_ref().unwrap()).unwrap();
+        let search = serde_json::json!({"and": [
+            {"=": {"pool": "ccp"}}, {"in": {"node": ["10.77.1.51", "ccp-1"]}},
+        ]});
+        assert_eq!(body["search"], search);
+        assert_eq!(body["resource_type"], "kamscale_node");
+        let answer = r#"{"measures": {"id-1": {
+            "kamscale.node.revision": {"last": [["2026-11-30T03:00:00+00:00", 1.0, 7.0]]},
+            "kamscale.node.cpu": {"last": [["2026-11-30T03:00:00+00:00", 1.0, 0.5]]},
+            "kamscale.node.memory": {"last": [["2026-11-30T03:00:00+00:00", 1.0, 0.25]]}}},
+            "references": [{"id": "id-1", "node": "10.77.1.51", "instance": "ccp", "pool": "ccp"}]}"#;
+        (200, answer)
+    });
+    let wanted = ["10.77.1.51".to_owned(), "ccp-1".to_owned()];
+    let hosts = read_hosts(&cloud, "ccp", &wanted).await.unwrap();
+    let found: Vec<_> = hosts
+        .iter()
+        .map(|it| (it.node.as_str(), it.pool.as_deref(), it.shares.unwrap().cpu))
+        .collect();
+    assert_eq!(found, [("10.77.1.51", Some("ccp"), 0.5)]);
+    let away = Played::new(|_, _| (0, ""));
+    read_hosts(&away, "ccp", &wanted).await.unwrap_err();
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{push, report};
 use crate::cloud::tests::real::cloud;
 use crate::cloud::{Cloud, CloudError, Keystone, Request, Service};
-use crate::gnocchi::{Sink, prepare, read_nodes};
+use crate::gnocchi::{Sink, prepare, read_hosts, read_nodes};
 
 fn now_s() -> u32 {
     let now_s = jiff::Timestamp::now().as_second();
@@ -208,6 +208,17 @@ async fn real_nodes_are_read_as_they_last_reported() {
     let calls = |of: usize| reports[of].members[&("ccp".into(), "m1".into())];
     assert_eq!((calls(0), calls(1)), (3, 4));
     assert!(f64::from(now_s()) - first.at_s < 60.0);
+    // Whoever scales the pool that these hosts are members of is of another instance. Others that use
+    // this Gnocchi may have nodes of the same name.
+    let wanted = ["lb0".to_owned(), "elsewhere".to_owned()];
+    let hosts = read_hosts(cloud.as_ref(), "proxies", &wanted)
+        .await
+        .unwrap();
+    let of_ours = hosts.iter().filter(|it| it.at_s == first.at_s);
+    let cpu: Vec<f64> = of_ours.filter_map(|it| Some(it.shares?.cpu)).collect();
+    assert_eq!(cpu, [0.25]);
+    let nobody = read_hosts(cloud.as_ref(), "queue", &wanted).await.unwrap();
+    assert_eq!(nobody, []);
 }
 
 #[tokio::test]

@@ -96,6 +96,52 @@ fn a_container_is_as_full_as_its_own_limits_say() {
     near(shares.memory, 0.6);
 }
 
+/// As systemd-nspawn shows them, the quota set from outside.
+#[test]
+fn the_controllers_of_cgroup_v1_say_it_too() {
+    for directories in [["cpu", "cpuacct"], ["cpu,cpuacct"; 2]] {
+        let [cpu, cpuacct] = directories;
+        let mut host = Recorded::new(gigabit());
+        host.write(&format!("cgroup/{cpu}/cpu.cfs_quota_us"), "50000\n");
+        host.write(&format!("cgroup/{cpu}/cpu.cfs_period_us"), "100000\n");
+        let usage = format!("cgroup/{cpuacct}/cpuacct.usage");
+        host.write(&usage, "1000000000\n");
+        host.write("cgroup/memory/memory.limit_in_bytes", "1000\n");
+        host.write("cgroup/memory/memory.usage_in_bytes", "900\n");
+        let stat = "inactive_file 1\ntotal_rss 5\ntotal_inactive_file 300\n";
+        host.write("cgroup/memory/memory.stat", stat);
+        host.after(0);
+        // The machine is busy with others.
+        host.cpu("200 0 100 810 0 0 0 0");
+        host.write(&usage, "1200000000\n");
+        let shares = host.after(2).unwrap();
+        near(shares.cpu, 0.2);
+        near(shares.memory, 0.6);
+    }
+}
+
+#[test]
+fn a_limit_beyond_the_machine_is_none() {
+    let mut host = Recorded::new(gigabit());
+    host.write("cgroup/cpu/cpu.cfs_quota_us", "400000\n");
+    host.write("cgroup/cpu/cpu.cfs_period_us", "100000\n");
+    host.write("cgroup/cpuacct/cpuacct.usage", "1000000000\n");
+    host.write(
+        "cgroup/memory/memory.limit_in_bytes",
+        "9223372036854771712\n",
+    );
+    host.write("cgroup/memory/memory.usage_in_bytes", "900\n");
+    host.after(0);
+    host.cpu("110 0 100 890 0 0 0 0");
+    let shares = host.after(1).unwrap();
+    near(shares.cpu, 0.1);
+    near(shares.memory, 0.25);
+    // So is one that says -1.
+    host.write("cgroup/cpu/cpu.cfs_quota_us", "-1\n");
+    host.cpu("120 0 100 980 0 0 0 0");
+    near(host.after(2).unwrap().cpu, 0.1);
+}
+
 #[test]
 fn limits_without_a_value_are_none() {
     let mut host = Recorded::new(gigabit());

@@ -161,9 +161,9 @@ fn another_configuration_keeps_who_stays() {
     let mut nodes = nodes(&["a", "b"]);
     nodes.hear(&report("a", 100.0, 3), 100.0);
     nodes.hear(&report("b", 100.0, 4), 100.0);
-    nodes.expect(&["a".into(), "own".into()], "own", MAX_AGE_S);
+    nodes.expect(&Expected::all(&["a".into(), "own".into()]));
     assert_eq!(nodes.calls_elsewhere("p", "m", 100.0), Some(3));
-    nodes.expect(&["a".into(), "b".into()], "own", MAX_AGE_S);
+    nodes.expect(&Expected::all(&["a".into(), "b".into()]));
     assert_eq!(nodes.calls_elsewhere("p", "m", 100.0), None);
 }
 
@@ -261,4 +261,98 @@ fn a_member_that_a_partial_report_leaves_out_is_not_known_to_be_empty() {
     assert_eq!(nodes.calls_last_known("p", "m"), 3, "demand stands");
     nodes.hear(&partial(13.0, 0), 13.0);
     assert_eq!(nodes.calls_elsewhere("p", "m", 13.0), Some(0));
+}
+
+fn members(nodes: &[(&str, Waited)]) -> Expected {
+    let nodes = nodes.iter();
+    Expected {
+        nodes: nodes
+            .map(|(name, waited)| ((*name).into(), *waited))
+            .collect(),
+        unknown: None,
+    }
+}
+
+#[test]
+fn a_node_that_boots_blocks_nothing_until_it_spoke_of_a_pool() {
+    let mut nodes = nodes(&["own", "a"]);
+    nodes.expect(&members(&[
+        ("a", Waited::Always),
+        ("new", Waited::OnceItSpoke),
+    ]));
+    nodes.hear(&report("a", 100.0, 0), 100.0);
+    assert_eq!(nodes.calls_elsewhere("p", "m", 100.0), Some(0));
+    assert_eq!(nodes.min_revision(7, 100.0), Some(5));
+    assert!(nodes.silent(100.0).is_empty() && nodes.silent_about("p", 100.0).is_empty());
+    // Its agent runs; its Kamailio does not yet.
+    let mut early = report("new", 100.0, 0);
+    (early.pools, early.members, early.revision) = Default::default();
+    nodes.hear(&early, 100.0);
+    assert_eq!(nodes.min_revision(7, 100.0), Some(5));
+    nodes.hear(&report("new", 101.0, 2), 101.0);
+    assert_eq!(nodes.calls_elsewhere("p", "m", 101.0), Some(2));
+    nodes.hear(&report("a", 120.0, 0), 120.0);
+    assert_eq!(nodes.calls_elsewhere("p", "m", 120.0), None, "silent now");
+    assert_eq!(nodes.silent(120.0), [("new".to_owned(), Some(19.0))]);
+    // Its pool gave it up.
+    nodes.expect(&members(&[("a", Waited::Always)]));
+    assert_eq!(nodes.calls_elsewhere("p", "m", 120.0), Some(0));
+}
+
+#[test]
+fn an_active_node_that_never_spoke_blocks() {
+    let mut nodes = nodes(&["own"]);
+    nodes.expect(&members(&[("new", Waited::OnceItSpoke)]));
+    assert_eq!(nodes.calls_elsewhere("p", "m", 100.0), Some(0));
+    nodes.expect(&members(&[("new", Waited::Always)]));
+    assert_eq!(nodes.calls_elsewhere("p", "m", 100.0), None);
+    assert_eq!(nodes.names().collect::<Vec<_>>(), ["new"]);
+}
+
+#[test]
+fn while_nobody_knows_which_nodes_there_are_nothing_is_known_to_be_empty() {
+    let mut nodes = nodes(&["own", "a"]);
+    nodes.hear(&report("a", 100.0, 3), 100.0);
+    let unknown = Expected {
+        unknown: Some("no inventory".into()),
+        ..Expected::all(&["a".into()])
+    };
+    nodes.expect(&unknown);
+    assert_eq!(nodes.calls_elsewhere("p", "m", 100.0), None);
+    assert_eq!(nodes.min_revision(9, 100.0), None);
+    assert_eq!(nodes.unknown(), Some("no inventory"));
+    assert_eq!(nodes.calls_last_known("p", "m"), 3, "demand stands");
+    assert_eq!(nodes.pool("p").calls, 3);
+}
+
+#[test]
+fn sums_go_on_over_nodes_that_went_and_their_calls_do_not() {
+    let mut nodes = nodes(&["a", "b"]);
+    let offered = |node: &str, at_s, count| {
+        let mut said = started(1, at_s, count);
+        said.node = node.into();
+        let feature = FeatureReport {
+            offered: count,
+            ..FeatureReport::default()
+        };
+        said.features.insert("calls".into(), feature);
+        said.pools.get_mut("p").unwrap().calls = 4;
+        said
+    };
+    for (node, from, to) in [("a", 100, 110), ("b", 500, 507)] {
+        nodes.hear(&offered(node, 1.0, from), 1.0);
+        nodes.hear(&offered(node, 2.0, to), 2.0);
+    }
+    let sums = |nodes: &Nodes| {
+        let pool = nodes.pool("p");
+        (pool.started, nodes.feature("calls").offered, pool.calls)
+    };
+    assert_eq!(sums(&nodes), (17, 17, 8));
+    nodes.expect(&members(&[("b", Waited::Always)]));
+    assert_eq!(sums(&nodes), (17, 17, 4));
+    // It is back, as another machine with the same address.
+    nodes.expect(&members(&[("a", Waited::Always), ("b", Waited::Always)]));
+    nodes.hear(&offered("a", 3.0, 2), 3.0);
+    nodes.hear(&offered("a", 4.0, 5), 4.0);
+    assert_eq!(sums(&nodes), (20, 20, 8));
 }
