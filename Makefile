@@ -10,7 +10,7 @@ TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 # No progress bars where nobody watches.
 export CARGO_TERM_PROGRESS_WHEN ?= $(shell [ -t 1 ] && echo auto || echo never)
 
-.PHONY: help setup build demo test test-6.0 check bench soak bench-plan openstack openstack-up openstack-down world-up world-down clean
+.PHONY: help setup build demo test test-6.0 check bench soak bench-plan openstack openstack-up openstack-down world-up world-down puppetserver clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +63,11 @@ openstack: ## the whole loop with real Keystone, Heat, Gnocchi and Aodh: scenari
 openstack-up: ## start real Keystone, Heat, Gnocchi and Aodh on loopback (OPENSTACK="--nova --with etcd": more of it)
 	@scripts/setup.sh openstack $(if $(findstring --nova,$(OPENSTACK)),nova)
 	@tests/openstack/up.sh $(OPENSTACK)
+
+puppetserver: ## members that export themselves: puppetserver, PuppetDB and three nodes (some minutes)
+	@scripts/setup.sh puppetserver
+	@$(MAKE) build
+	@puppet/spec/puppetserver.sh
 
 openstack-down: ## stop them, and everything that they started
 	@tests/openstack/down.sh

@@ -9,7 +9,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$ROOT" || exit 1
 TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
 LOGS=$TARGET/reports/tests
-STEPS=(shm kamailio-sys kamailio module-logic agent safe-layer puppet build end-to-end kamailio-6.0 openstack)
+STEPS=(shm kamailio-sys kamailio module-logic agent safe-layer puppet build puppet-real end-to-end kamailio-6.0 openstack)
 PASSED=0 FAILED=0 SKIPPED=0
 REASONS=() # one line per skipped test
 BROKEN=()  # one line per runner that failed
@@ -75,6 +75,14 @@ step_safe-layer() {
     if [ "$found" = 0 ]; then execute safe-layer "safe layer in a real Kamailio" false; fi
 }
 
+# Types of the Puppet module with what they talk to; the agent among them is the optimized build.
+step_puppet-real() {
+    local script
+    for script in puppet/spec/real/*.sh; do
+        [ -x "$script" ] || continue
+        execute "puppet-real-$(basename "$script" .sh)" "Puppet types with real parts" "$script"
+    done
+}
 step_puppet() { execute puppet "Puppet module: every class, lint, reference" puppet/run-tests.sh; }
 
 # The end-to-end tests load and start what ships: the optimized build, which they find beside themselves.

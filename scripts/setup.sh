@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what the make targets need and what is missing, on Debian 12; skips what is there.
-#   scripts/setup.sh [build] [test] [demo] [bench] [plan] [check] [openstack] [nova] [puppet] [world]
+#   scripts/setup.sh [build] [test] [demo] [bench] [plan] [check] [openstack] [nova] [puppet] [puppetserver] [world]
 #   without a group: everything
 # Needs a Rust toolchain and make; installs as root or with sudo. What it cannot install it names, with the command
 # that would do it, and then ends with an error. It changes no apt sources and starts no service.
@@ -23,12 +23,12 @@ missing() { # missing WHAT HOW: remembered until the end, so that all of it is n
 UNMET=0
 
 GROUPS_WANTED=("$@")
-[ $# -gt 0 ] || GROUPS_WANTED=(build test demo bench check openstack nova puppet world)
+[ $# -gt 0 ] || GROUPS_WANTED=(build test demo bench check openstack nova puppet puppetserver world)
 for group in "${GROUPS_WANTED[@]}"; do
     case $group in
-    build | test | demo | bench | plan | check | openstack | nova | puppet | world) ;;
+    build | test | demo | bench | plan | check | openstack | nova | puppet | puppetserver | world) ;;
     *)
-        echo "setup: unknown group '$group'; there are: build test demo bench plan check openstack nova puppet world" >&2
+        echo "setup: unknown group '$group'; there are: build test demo bench plan check openstack nova puppet puppetserver world" >&2
         exit 2
         ;;
     esac
@@ -64,7 +64,7 @@ dpkg-dev|unpacks the source that has Kamailio's headers|has_command dpkg-source|
 libclang-14-dev|reads Kamailio's headers (bindgen)|has_libclang|build test demo bench check
 clang-14|tells bindgen where the compiler's headers are|has_clang|build test demo bench check
 kamailio-extra-modules|further modules of the server, scripts in JavaScript|has_module app_jsdt|test demo bench
-kamailio-mysql-modules|subscribers and registrations in a database|has_module db_mysql|test world
+kamailio-mysql-modules|subscribers and registrations in a database|has_module db_mysql|test world puppet
 kamailio-presence-modules|presence and busy lamps|has_module presence_dialoginfo|test world
 kamailio-tls-modules|SIP over TLS|has_module tls|test world
 kamailio-lua-modules|scripts in Lua|has_module app_lua|test
@@ -77,7 +77,7 @@ python3|small SIP members and callers of tests|has_command python3|test openstac
 git|says which commit a report is about|has_command git|demo bench plan
 valgrind|callgrind counts instructions|has_command valgrind|bench
 shellcheck|checks the shell scripts|has_command shellcheck|check
-mariadb-server|the database of the OpenStack services and of the platform|has_command mariadbd|openstack test world
+mariadb-server|the database of the OpenStack services and of the platform|has_command mariadbd|openstack test world puppet
 rabbitmq-server|their message broker|has_file /usr/lib/rabbitmq/bin/rabbitmq-server|openstack
 keystone|OpenStack: who may do what|has_file /usr/bin/keystone-wsgi-public|openstack
 heat-api|OpenStack: stacks|has_command heat-api|openstack
@@ -91,15 +91,15 @@ aodh-notifier|OpenStack: acts on alarms|has_command aodh-notifier|openstack
 python3-venv|an environment of its own for a newer Aodh|has_file /usr/lib/python3*/ensurepip/__init__.py|openstack
 etcd-server|keeps the lease of the deciding agent|has_command etcd|test openstack
 prometheus|the other source of measures|has_command prometheus|test openstack
-puppet|applies roles to hosts|has_command puppet|puppet world
+puppet|applies roles to hosts|has_command puppet|puppet puppetserver world
 puppet-lint|checks manifests|has_command puppet-lint|puppet
 puppet-strings|writes REFERENCE.md|has_file /usr/share/rubygems-integration/all/gems/puppet-strings-*|puppet
 ruby-rspec-puppet|tests of manifests|has_file /usr/share/rubygems-integration/all/gems/rspec-puppet-*|puppet
 ruby-puppetlabs-spec-helper|tests of types and providers|has_file /usr/share/rubygems-integration/all/gems/puppetlabs_spec_helper-*|puppet
-puppet-module-puppetlabs-stdlib|the module that all others need|has_file /usr/share/puppet/modules*/*stdlib|puppet world
-bind9|the DNS server of the platform|has_command named|world puppet
-bind9-utils|tsig-keygen, nsupdate's companions|has_command tsig-keygen|world puppet
-bind9-dnsutils|dig, nsupdate|has_command nsupdate|world puppet
+puppet-module-puppetlabs-stdlib|the module that all others need|has_file /usr/share/puppet/modules*/*stdlib|puppet world puppetserver
+bind9|the DNS server of the platform|has_command named|world puppet puppetserver
+bind9-utils|tsig-keygen, nsupdate's companions|has_command tsig-keygen|world puppet puppetserver
+bind9-dnsutils|dig, nsupdate|has_command nsupdate|world puppet puppetserver
 haproxy|the way to the active database node|has_command haproxy|world
 galera-4|a cluster of databases|has_file /usr/lib/galera/libgalera_smm.so|world
 rsync|how a database node gets its first copy|has_command rsync|world
@@ -108,10 +108,10 @@ cloud-init|the first boot of a server|has_command cloud-init|world
 systemd-container|boots hosts with an init of their own|has_command systemd-nspawn|world
 nftables|parts a pair of hosts|has_command nft|world
 iputils-ping|asks whether a host is heard|has_command ping|world
-puppetserver|for sites with a Puppet server: the slow test|has_command puppetserver|puppet
-puppetdb|for sites with exported resources: the slow test|has_command puppetdb|puppet
-puppet-terminus-puppetdb|from the one to the other|has_file /usr/lib/ruby/vendor_ruby/puppet/indirector/catalog/puppetdb.rb|puppet
-postgresql|the database of PuppetDB|has_file /usr/lib/postgresql/*/bin/initdb|puppet
+puppetserver|for sites with a Puppet server: the slow test|has_command puppetserver|puppetserver
+puppetdb|for sites with exported resources: the slow test|has_command puppetdb|puppetserver
+puppet-terminus-puppetdb|from the one to the other|has_file /usr/lib/ruby/vendor_ruby/puppet/indirector/catalog/puppetdb.rb|puppetserver
+postgresql|the database of PuppetDB|has_file /usr/lib/postgresql/*/bin/initdb|puppetserver
 placement-api|OpenStack: what nova's hosts have|has_command placement-api|nova
 glance-api|OpenStack: images|has_command glance-api|nova
 neutron-server|OpenStack: networks, which nova asks for|has_command neutron-server|nova

@@ -56,6 +56,10 @@
 # @param records
 #   Further records: titles of `kamscale_dns_record`, and its parameters.
 #
+# @param exported
+#   For sites with PuppetDB: whether the records of `kamscale::export` are collected. They are the truth then, and what nobody exports
+#   any more goes.
+#
 # @param owner
 #   Who made the records, as their markers say. Two platforms in one zone need two names.
 class kamscale::inventory::dns (
@@ -72,6 +76,7 @@ class kamscale::inventory::dns (
   Optional[Kamscale::Nodes] $balancers                   = undef,
   Hash[Enum['udp', 'tcp', 'tls'], Stdlib::Port, 1] $balancer_ports = { 'udp' => 5060, 'tcp' => 5060, 'tls' => 5061 },
   Hash[String[1], Hash[String[1], Data]] $records        = {},
+  Boolean $exported                                      = false,
   String[1] $owner                                       = 'kamscale',
 ) inherits kamscale {
   include kamscale::inventory
@@ -80,10 +85,13 @@ class kamscale::inventory::dns (
   # What stands in Hiera is a group of its own, which no pool can have the name of.
   $fixed = 'kamscale::inventory::dns'
   $pools = pick($kamscale::inventory::pools, {})
-  # RFC 3263 by transport: the label of SRV records, and the service of the NAPTR record that points there.
+  # The SRV records of a transport (RFC 3263).
   $labels = { 'udp' => '_sip._udp', 'tcp' => '_sip._tcp', 'tls' => '_sips._tcp' }
-  $naptr_services = { 'udp' => 'SIP+D2U', 'tcp' => 'SIP+D2T', 'tls' => 'SIPS+D2T' }
 
+  $purge = $exported ? {
+    true    => true,
+    default => $pools.keys + $fixed,
+  }
   kamscale_dns_zone { $zone:
     server        => $server,
     port          => $port,
@@ -92,7 +100,7 @@ class kamscale::inventory::dns (
     key_algorithm => $key_algorithm,
     key_secret    => $key_secret,
     owner         => $owner,
-    purge         => $pools.keys + $fixed,
+    purge         => $purge,
   }
 
   $pools.each |$pool, $members| {
@@ -111,7 +119,7 @@ class kamscale::inventory::dns (
         $targets = $taking.map |$name, $member| {
           "${label} SRV 10 ${pick($member['weight'], 100)} ${pick($member['port'], 5060)} ${kamscale::dns_label($name)}.${zone}"
         }
-        $targets + "${pool}.${zone} NAPTR ${($index + 1) * 10} 10 \"s\" \"${naptr_services[$transport]}\" \"\" ${label}"
+        $targets + kamscale::inventory::dns::pointer("${pool}.${zone}", $index, $transport)
       } + $taking.map |$_name, $member| {
         kamscale::inventory::dns::address("${pool}.${zone}", $member['address'])
       },
@@ -132,9 +140,20 @@ class kamscale::inventory::dns (
   $balancer_pointers = $balancers ? {
     undef   => [],
     default => $balancer_ports.keys.map |$index, $transport| {
-      "${zone} NAPTR ${($index + 1) * 10} 10 \"s\" \"${naptr_services[$transport]}\" \"\" ${labels[$transport]}.${zone}"
+      kamscale::inventory::dns::pointer($zone, $index, $transport)
     },
   }
+  if $exported {
+    Kamscale_dns_record <<| tag == 'kamscale_exported' and zone == $zone |>>
+    $service_pointers = ($services - $pools.keys).map |$pool| {
+      $service_transports.map |$index, $transport| {
+        kamscale::inventory::dns::pointer("${pool}.${zone}", $index, $transport)
+      }
+    }
+  } else {
+    $service_pointers = []
+  }
+
   kamscale_dns_record {
     default:
       ensure => present,
@@ -142,7 +161,7 @@ class kamscale::inventory::dns (
       group  => $fixed,
       ttl    => $ttl_s,
       ;
-    flatten($balancer_records) + $balancer_pointers:
+    flatten($balancer_records + $balancer_pointers + $service_pointers):
       ;
   }
   $records.each |$title, $attributes| {

@@ -15,11 +15,15 @@
 # @param followed
 #   Pools of the inventory that the agent gets as they are there, but for members that do not take requests.
 #
+# @param exported
+#   For sites with PuppetDB: pools whose members are those that export themselves (`kamscale::export`).
+#
 # @param socket
 #   Where the agent listens.
 class kamscale::inventory::pools (
   Hash[String[1], Hash[String[1], Hash[String[1], Data]]] $fixed = {},
   Array[String[1]] $followed                                    = [],
+  Array[String[1]] $exported                                    = [],
   String[1] $socket                                             = 'unix:/run/kamscale/agent.sock',
 ) {
   include kamscale::inventory
@@ -36,6 +40,13 @@ class kamscale::inventory::pools (
       $these + { $one[0] => { 'uri' => $one[1]['uri'], 'weight' => $one[1]['weight'], 'capacity' => $one[1]['capacity_calls'] } }
     }
     $all + { $entry[0] => $members }
+  }
+  $exported.each |$pool| {
+    kamscale_pool { $pool:
+      socket => $socket,
+      purge  => true,
+    }
+    Kamscale_member <<| tag == "kamscale_exported_${pool}" |>>
   }
   $pools.each |$pool, $members| {
     kamscale_pool { $pool:

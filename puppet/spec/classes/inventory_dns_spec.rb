@@ -87,4 +87,12 @@ describe 'kamscale::inventory::dns' do
 
     it { is_expected.to contain_kamscale_dns_record('db.example.test A 10.77.0.31').with_ttl(60) }
   end
+
+  context 'with exported records as the truth' do
+    let(:params) { { exported: true } }
+
+    it { is_expected.to compile.with_all_deps }
+    it { is_expected.to contain_kamscale_dns_zone('example.test').with_purge(true) }
+    it { is_expected.to contain_kamscale_dns_record('ccp.example.test NAPTR 10 10 "s" "SIP+D2U" "" _sip._udp.ccp.example.test') }
+  end
 end

@@ -28,7 +28,7 @@ kamailio -f "$MODULE/../kamailio-cfg/minimal.cfg" -x fm -X fm -DD -E -Y "$STAGE"
     -A "KS_CTL=\"unix:$STAGE/ctl\"" -A "KS_SHM_DIR=\"$STAGE/shm\"" -A "KS_MODULE=\"$PROGRAMS/kamscale.so\"" >"$STAGE/kamailio.log" 2>&1 &
 KAMAILIO=$!
 kamscale-agent --config "$STAGE/agent.toml" >"$STAGE/agent.log" 2>&1 &
-in_kamailio() { kamcmd -s "unix:$STAGE/ctl" kamscale.members lb | sed -n 's/^ *uri: //p' | sort | paste -sd ' '; }
+in_kamailio() { kamcmd -s "unix:$STAGE/ctl" kamscale.members lb | sed -n 's/^[[:space:]]*uri: //p' | sort | paste -sd ' '; }
 says() { [ "$(in_kamailio)" = "$1" ]; }
 await says sip:10.77.0.40:5060
 
@@ -51,13 +51,13 @@ equal 'and capacity' 300 "$(value lb1 capacity_calls)"
 site true "$LB1" "$LB2" | apply
 changes 'the second run changes nothing' 0
 
-site true "${LB1/50/70}" | apply
+site true "${LB1/weight => 50/weight => 70}" | apply
 changes 'one is gone, one has another weight' 2
 equal 'it has that weight' 70 "$(value lb1 weight)"
 equal 'and its capacity' 300 "$(value lb1 capacity_calls)"
 await says 'sip:10.77.0.40:5060 sip:10.77.0.41:5060'
 pass 'what stands in agent.toml stays'
-site true "${LB1/50/70}" | apply
+site true "${LB1/weight => 50/weight => 70}" | apply
 changes 'and changes nothing again' 0
 
 site true "'lb/lb1': uri => 'sip:10.77.0.51:5060'" | apply

@@ -20,8 +20,11 @@ enter() {
     if [ "${KAMSCALE_STAGE:-}" = "" ]; then
         KAMSCALE_STAGE=$(mktemp -d /tmp/kt-XXXXXX)
         export KAMSCALE_STAGE
-        unshare --net --mount --pid --fork --kill-child --mount-proc "$0" "$@"
-        local status=$?
+        unshare --net --mount --pid --fork --kill-child --mount-proc "$0" "$@" &
+        local stage=$! status
+        trap 'kill -KILL $stage' INT TERM # it ignores all else; its processes end with it
+        wait "$stage"
+        status=$?
         if [ -n "${KEEP:-}" ]; then echo "kept: $KAMSCALE_STAGE"; else rm -rf "$KAMSCALE_STAGE"; fi
         exit $status
     fi
@@ -54,10 +57,15 @@ finish() {
     exit
 }
 
-# await COMMAND...: until it succeeds; after 60 s the test ends, and says what it waited for
+SERVERS=() # process ids of what must not end while something is awaited
+
+# await COMMAND...: until it succeeds; the test ends, and says what it waited for, after PATIENCE (60) s or if a server ended
 await() {
-    local deadline=$((SECONDS + 60))
+    local deadline=$((SECONDS + ${PATIENCE:-60})) server
     until "$@" >/dev/null 2>&1; do
+        for server in ${SERVERS[0]+"${SERVERS[@]}"}; do
+            kill -0 "$server" 2>/dev/null || { fail "a server ended before: $*"; deadline=0; }
+        done
         if [ "$SECONDS" -ge "$deadline" ]; then
             fail "in time: $*"
             tail -n 20 "$STAGE"/*.log 2>/dev/null
