@@ -68,8 +68,9 @@ assemble() { # the layer out of the tree
     for directory in usr/share/asterisk etc/asterisk var/lib/asterisk var/spool/asterisk; do
         [ ! -d "$TREE/$directory" ] || cp -a "$TREE/$directory/." "$(mkdir -p "$new/$directory" && echo "$new/$directory")"
     done
-    # The package's own scripts would give these to its user.
+    # What the packages' own scripts would do: their user reads these, and the only English is the English.
     chmod -R a+rX "$new/etc/asterisk"
+    ln -sfn en_US_f_Allison "$new/usr/share/asterisk/sounds/en"
     cp "$(find "$TREE" -path '*/systemd/system/asterisk.service' -print -quit)" "$new/usr/lib/systemd/system/"
     cat >"$new/usr/sbin/asterisk" <<'PROGRAM'
 #!/bin/sh
