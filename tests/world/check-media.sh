@@ -66,7 +66,7 @@ DATA
 }
 
 boot_script() { # boot_script [VARIABLE=VALUE]: as cloud-init runs it; prints its output, and the reason if it fails
-    on_media env KAMSCALE_POOL=conference KAMSCALE_REASON=/run/kamscale-reason "$@" bash -eo pipefail /root/install 2>&1
+    on_media env KAMSCALE_POOL=conference KAMSCALE_REASON=/run/kamscale-reason "$@" bash -eo pipefail /run/install 2>&1
 }
 apply() { on_media puppet apply --detailed-exitcodes --environment production $SITE/manifests >"$WORK/apply.log" 2>&1; }
 applies_with() { # applies_with EXIT-CODE
@@ -87,7 +87,7 @@ phone sipp -sn uas -i $PHONES -mi $PHONES -p 5060 -rtp_echo -nostdin -trace_msg 
 CORE=$!
 
 # --- the role ---
-on_media sh -c 'cat >/root/install' <../../heat/install-puppet.sh
+on_media sh -c 'cat >/run/install' <../../heat/install-puppet.sh
 on_media rm -rf $SITE/manifests
 fails_with() { # fails_with TEXT [VARIABLE=VALUE]: the boot script, with that reason
     local text=$1
