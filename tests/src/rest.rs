@@ -12,18 +12,20 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What came back.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
+pub struct Answer {
+    /// Its status code.
+    pub status: u16,
     head: String,
     /// `null` if it is no JSON.
-    pub(crate) body: Value,
+    pub body: Value,
     /// As it came.
-    pub(crate) text: String,
+    pub text: String,
 }
 
 impl Answer {
     /// A header's value.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (is, value) = line.split_once(':')?;
             is.eq_ignore_ascii_case(name).then(|| value.trim())
@@ -31,7 +33,10 @@ impl Answer {
     }
 
     /// The body of a success, or what was wrong, in words.
-    pub(crate) fn good(self, what: &str) -> Result<Value, String> {
+    ///
+    /// # Errors
+    /// What the service said, if it was no success.
+    pub fn good(self, what: &str) -> Result<Value, String> {
         if (200..300).contains(&self.status) {
             return Ok(self.body);
         }
@@ -44,7 +49,7 @@ impl Answer {
 ///
 /// # Errors
 /// If the service cannot be reached, or says nothing.
-pub(crate) fn ask(
+pub fn ask(
     method: &str,
     url: &str,
     token: Option<&str>,

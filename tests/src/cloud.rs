@@ -11,7 +11,7 @@ use crate::rest::{self, Answer};
 
 /// One user in one project.
 #[derive(Debug)]
-pub(crate) struct Cloud {
+pub struct Cloud {
     name: String,
     files: PathBuf,
     session: Mutex<Option<Session>>,
@@ -27,7 +27,8 @@ struct Session {
 
 impl Cloud {
     /// The cloud `name` of the files that `up.sh` writes into `files`.
-    pub(crate) fn new(files: &Path, name: &str) -> Self {
+    #[must_use]
+    pub fn new(files: &Path, name: &str) -> Self {
         Self {
             name: name.into(),
             files: files.into(),
@@ -36,7 +37,11 @@ impl Cloud {
     }
 
     /// Its entry in clouds.yaml with the secrets of secure.yaml.
-    pub(crate) fn entry(&self) -> Value {
+    ///
+    /// # Panics
+    /// If the files cannot be read.
+    #[must_use]
+    pub fn entry(&self) -> Value {
         let read = |file: &str| {
             let path = self.files.join(file);
             let text = std::fs::read_to_string(&path)
@@ -100,22 +105,31 @@ impl Cloud {
     }
 
     /// Its token is void: Heat goes on to believe it, and then fails in the middle of a request.
-    pub(crate) fn forget_token(&self) {
+    pub fn forget_token(&self) {
         *self.session.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// The id of its user.
-    pub(crate) fn user_id(&self) -> Result<String, String> {
+    ///
+    /// # Errors
+    /// If it cannot be reached, or refuses.
+    pub fn user_id(&self) -> Result<String, String> {
         Ok(self.session(false)?.user_id)
     }
 
     /// The id of its project.
-    pub(crate) fn project_id(&self) -> Result<String, String> {
+    ///
+    /// # Errors
+    /// If it cannot be reached, or refuses.
+    pub fn project_id(&self) -> Result<String, String> {
         Ok(self.session(false)?.project_id)
     }
 
     /// A request to the service of a type; `path` may be a whole URL, as in links.
-    pub(crate) fn ask(
+    ///
+    /// # Errors
+    /// If it cannot be reached, or refuses.
+    pub fn ask(
         &self,
         service: &str,
         method: &str,
@@ -142,12 +156,18 @@ impl Cloud {
     }
 
     /// The body of a successful answer.
-    pub(crate) fn get(&self, service: &str, path: &str) -> Result<Value, String> {
+    ///
+    /// # Errors
+    /// If it cannot be reached, or refuses.
+    pub fn get(&self, service: &str, path: &str) -> Result<Value, String> {
         self.ask(service, "GET", path, None)?.good(path)
     }
 
     /// Sends a body and returns that of a successful answer.
-    pub(crate) fn send(
+    ///
+    /// # Errors
+    /// If it cannot be reached, or refuses.
+    pub fn send(
         &self,
         service: &str,
         method: &str,
@@ -159,6 +179,7 @@ impl Cloud {
 }
 
 /// A string of an answer; empty if there is none.
-pub(crate) fn text(value: &Value) -> String {
+#[must_use]
+pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
