@@ -10,7 +10,7 @@ TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 # No progress bars where nobody watches.
 export CARGO_TERM_PROGRESS_WHEN ?= $(shell [ -t 1 ] && echo auto || echo never)
 
-.PHONY: help setup build demo test test-6.0 check bench soak bench-plan openstack openstack-up openstack-down world-up world-down puppetserver clean
+.PHONY: help setup build demo test test-6.0 check bench soak bench-plan openstack openstack-up openstack-down world world-up world-down puppetserver clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -71,6 +71,10 @@ puppetserver: ## members that export themselves: puppetserver, PuppetDB and thre
 
 openstack-down: ## stop them, and everything that they started
 	@tests/openstack/down.sh
+
+world: ## the platform's two stories, each decided by the agent and by Aodh, and every fault (WORLD=by_feature.agent: one of them)
+	@$(MAKE) build
+	@scripts/world.sh $(WORLD)
 
 world-up: ## the whole platform on this machine: every host boots, by real Heat and Puppet (DECIDE=aodh: Aodh decides about pools)
 	@scripts/setup.sh openstack world

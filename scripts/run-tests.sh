@@ -97,6 +97,7 @@ step_openstack() {
     execute openstack-agent "agent with a real OpenStack" scripts/openstack-agent.sh
     execute openstack "end to end with a real OpenStack" scripts/openstack.sh --short
 }
+step_world() { execute world "a story of the whole platform" scripts/world.sh --short; }
 
 [ $# -gt 0 ] || set -- "${STEPS[@]}"
 for step in "$@"; do
