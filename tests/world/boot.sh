@@ -37,7 +37,7 @@ make_disk
 name_it
 # Who boots is the namespace's, not this machine's: nspawn must not think of a unit or a machine manager here.
 cd /
-exec env -i PATH="$PATH" LANG=C.UTF-8 systemd-nspawn --quiet --boot --directory="$ROOT" --machine="$HOST" \
+exec env -i PATH="$PATH" LANG=C.UTF-8 systemd-nspawn --quiet --boot --directory="$ROOT" --machine="$(namespace_of "$HOST")" --hostname="$HOST" \
     --network-namespace-path="/run/netns/$(namespace_of "$HOST")" --register=no --keep-unit --console=pipe \
     --link-journal=no --resolv-conf=off --timezone=off \
     --capability=CAP_NET_ADMIN,CAP_IPC_LOCK,CAP_SYS_NICE,CAP_SYS_RESOURCE

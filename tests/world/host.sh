@@ -50,6 +50,12 @@ find_init() { # find_init HOST: and record it
     return 1
 }
 
+# All hosts are one user's, each init watches files, and a kernel allows a user 128 watchers: those of about fifteen hosts.
+allow_watchers() {
+    local limit=/proc/sys/fs/inotify/max_user_instances
+    if [ "$(<$limit)" -lt 1024 ]; then echo 1024 >$limit; fi
+}
+
 up() { # up HOST ADDRESS [--cpu CORES] [--memory MB] [--seed DIRECTORY]
     local host=$1 address=$2 cores="" memory_mb="" seed=""
     shift 2
@@ -66,6 +72,7 @@ up() { # up HOST ADDRESS [--cpu CORES] [--memory MB] [--seed DIRECTORY]
     [ "$(state "$host")" = absent ] || die "host $host is $(state "$host"): host.sh down $host"
     mountpoint -q "$DIR/image" || die "no image is mounted: image.sh make && image.sh mount"
     mkdir -p "$DIR/hosts/$host"
+    allow_watchers
     "$HERE/net.sh" attach "$host" "$address"
     make_groups "$host"
     if [ -n "$cores" ]; then limit_cores "$host" "$([ -n "$seed" ] && nproc || echo "$cores")"; fi

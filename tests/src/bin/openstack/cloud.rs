@@ -11,7 +11,7 @@ use crate::rest::{self, Answer};
 
 /// One user in one project.
 #[derive(Debug)]
-pub struct Cloud {
+pub(crate) struct Cloud {
     name: String,
     files: PathBuf,
     session: Mutex<Option<Session>>,
@@ -27,8 +27,7 @@ struct Session {
 
 impl Cloud {
     /// The cloud `name` of the files that `up.sh` writes into `files`.
-    #[must_use]
-    pub fn new(files: &Path, name: &str) -> Self {
+    pub(crate) fn new(files: &Path, name: &str) -> Self {
         Self {
             name: name.into(),
             files: files.into(),
@@ -37,11 +36,7 @@ impl Cloud {
     }
 
     /// Its entry in clouds.yaml with the secrets of secure.yaml.
-    ///
-    /// # Panics
-    /// If the files cannot be read.
-    #[must_use]
-    pub fn entry(&self) -> Value {
+    pub(crate) fn entry(&self) -> Value {
         let read = |file: &str| {
             let path = self.files.join(file);
             let text = std::fs::read_to_string(&path)
@@ -105,31 +100,22 @@ impl Cloud {
     }
 
     /// Its token is void: Heat goes on to believe it, and then fails in the middle of a request.
-    pub fn forget_token(&self) {
+    pub(crate) fn forget_token(&self) {
         *self.session.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// The id of its user.
-    ///
-    /// # Errors
-    /// If it cannot be reached, or refuses.
-    pub fn user_id(&self) -> Result<String, String> {
+    pub(crate) fn user_id(&self) -> Result<String, String> {
         Ok(self.session(false)?.user_id)
     }
 
     /// The id of its project.
-    ///
-    /// # Errors
-    /// If it cannot be reached, or refuses.
-    pub fn project_id(&self) -> Result<String, String> {
+    pub(crate) fn project_id(&self) -> Result<String, String> {
         Ok(self.session(false)?.project_id)
     }
 
     /// A request to the service of a type; `path` may be a whole URL, as in links.
-    ///
-    /// # Errors
-    /// If it cannot be reached, or refuses.
-    pub fn ask(
+    pub(crate) fn ask(
         &self,
         service: &str,
         method: &str,
@@ -156,18 +142,12 @@ impl Cloud {
     }
 
     /// The body of a successful answer.
-    ///
-    /// # Errors
-    /// If it cannot be reached, or refuses.
-    pub fn get(&self, service: &str, path: &str) -> Result<Value, String> {
+    pub(crate) fn get(&self, service: &str, path: &str) -> Result<Value, String> {
         self.ask(service, "GET", path, None)?.good(path)
     }
 
     /// Sends a body and returns that of a successful answer.
-    ///
-    /// # Errors
-    /// If it cannot be reached, or refuses.
-    pub fn send(
+    pub(crate) fn send(
         &self,
         service: &str,
         method: &str,
@@ -179,7 +159,6 @@ impl Cloud {
 }
 
 /// A string of an answer; empty if there is none.
-#[must_use]
-pub fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }

@@ -12,20 +12,18 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What came back.
 #[derive(Debug)]
-pub struct Answer {
-    /// Its status code.
-    pub status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     head: String,
     /// `null` if it is no JSON.
-    pub body: Value,
+    pub(crate) body: Value,
     /// As it came.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 impl Answer {
     /// A header's value.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (is, value) = line.split_once(':')?;
             is.eq_ignore_ascii_case(name).then(|| value.trim())
@@ -33,10 +31,7 @@ impl Answer {
     }
 
     /// The body of a success, or what was wrong, in words.
-    ///
-    /// # Errors
-    /// What the service said, if it was no success.
-    pub fn good(self, what: &str) -> Result<Value, String> {
+    pub(crate) fn good(self, what: &str) -> Result<Value, String> {
         if (200..300).contains(&self.status) {
             return Ok(self.body);
         }
@@ -49,7 +44,7 @@ impl Answer {
 ///
 /// # Errors
 /// If the service cannot be reached, or says nothing.
-pub fn ask(
+pub(crate) fn ask(
     method: &str,
     url: &str,
     token: Option<&str>,
