@@ -35,7 +35,7 @@ make_groups() { # make_groups NAME: before anything runs there, so that it sees 
     local controller
     for controller in "${CONTROLLERS[@]}"; do mkdir -p "$(group "$controller" "$1")"; done
     # Otherwise the whole world would count as much as one process of this machine.
-    echo 16384 >"$CGROUPS/cpu/$WORLD/cpu.shares"
+    echo 4096 >"$CGROUPS/cpu/$WORLD/cpu.shares"
 }
 
 enter_groups() { # enter_groups NAME: this process
