@@ -50,13 +50,20 @@ impl Watch {
     #[must_use]
     #[track_caller]
     pub fn new(shm_dir: &Path, instance: &str) -> Self {
-        let observer = Observer::open(shm_dir, instance)
-            .unwrap_or_else(|e| panic!("watching instance {instance}: {e}"));
-        Self {
-            observer,
+        let watch = Self::try_new(shm_dir, instance);
+        watch.unwrap_or_else(|e| panic!("watching instance {instance}: {e}"))
+    }
+
+    /// The same, where a Kamailio may be away.
+    ///
+    /// # Errors
+    /// If there is none of this instance now.
+    pub fn try_new(shm_dir: &Path, instance: &str) -> Result<Self, String> {
+        Ok(Self {
+            observer: Observer::open(shm_dir, instance).map_err(|e| e.to_string())?,
             desired: DesiredReader::new(shm_dir.join(format!("{instance}.desired"))),
             epoch: 0,
-        }
+        })
     }
 
     /// Which start of Kamailio this is.

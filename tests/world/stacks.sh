@@ -2,6 +2,7 @@
 # The platform as stacks of Heat, from the templates as they ship: `platform` with what is not scaled, and a stack for each pool.
 # Run in the cloud's network: cloud.sh run stacks.sh ...
 #   stacks.sh create [agent|aodh]     and wait for them; who decides about the pools ccp and conference (agent)
+#   stacks.sh alarms                  with which Aodh decides about them
 #   stacks.sh delete                  all of them
 #   stacks.sh show                    each with its state
 set -euo pipefail
@@ -19,30 +20,31 @@ progress() { printf 'world: %4d s  %s\n' $((EPOCHSECONDS - BEGIN)) "$*"; }
 # What every stack is told: there is one image, one network, and a flavor for each tier.
 COMMON='{"image": "world", "network": "world", "ready_timeout_s": 300}'
 
-create_platform() {
-    create platform platform.yaml "$(jq -n --argjson c "$COMMON" '$c + (["dns", "database", "database_proxy", "lb"]
+create_platform() { # create_platform DECIDE: the hosts' data (tests/world/puppet) is told who decides
+    create platform platform.yaml "$(jq -n --argjson c "$COMMON" --arg d "$1" '$c + {facts: {kamscale_decide: $d}} + (["dns", "database", "database_proxy", "lb"]
         | map({("flavor_" + .): ("world." + .)}) | add)')"
 }
 
 flavor_of() { case $1 in ccp) echo world.ccp ;; *) echo world.media ;; esac; } # flavor_of POOL
 
 create_pool() { # create_pool POOL SCRIPT DECIDE
-    local pool=$1 script=$2 template="pool-resource-group.yaml" env=$HEAT/tier-$1.env.yaml
+    local pool=$1 script=$2 template="pool-resource-group.yaml" env=$HEAT/tier-$1.env.yaml own="{}"
     case $3:$pool in aodh:ccp | aodh:conference)
         template="pool-autoscaling-group.yaml"
         jq -s '.[0] * .[1]' <(to_json "$env") <(to_json "$HEAT/pool-autoscaling-group.env.yaml") >"$WORK/$pool.env"
         env=$WORK/$pool.env
+        own='{"max": 4, "scale_out_cooldown_s": 20, "scale_in_cooldown_s": 20}'
         ;;
     esac
-    create "$pool" "$template" "$(jq -n --argjson c "$COMMON" --arg f "$(flavor_of "$pool")" --rawfile s "$script" \
-        '$c + {flavor: $f, install_script: $s}')" "$env"
+    create "$pool" "$template" "$(jq -n --argjson c "$COMMON" --arg f "$(flavor_of "$pool")" --rawfile s "$script" --argjson o "$own" \
+        '$c + $o + {flavor: $f, install_script: $s}')" "$env"
 }
 
-# The way Aodh decides: an alarm for each direction, whose thresholds are those of the pool in the agents' configuration.
-create_alarms() { # create_alarms POOL INSTANCE
-    create "$1-alarms" alarms-gnocchi.yaml "$(jq -n --arg pool "$1" --arg instance "$2" \
-        --argjson out "$(output "$1" scale_out_url)" --argjson in "$(output "$1" scale_in_url)" \
-        '{pool: $pool, instance: $instance, nodes: 2, granularity_s: 1, scale_out_url: $out, scale_in_url: $in}')"
+# The way Aodh decides: an alarm for each direction, with the thresholds that the agents have in tests/world/puppet/data.
+create_alarms() { # create_alarms POOL TEMPLATE PARAMETERS
+    create "$1-alarms" "$2" "$(jq -n --argjson p "$3" --arg pool "$1" --argjson out "$(output "$1" scale_out_url)" \
+        --argjson in "$(output "$1" scale_in_url)" '$p + {pool: $pool, granularity_s: 1, scale_out_url: $out, scale_in_url: $in}')"
+    await 60 "stack $1-alarms is complete" is_complete "$1-alarms"
 }
 
 has_script() { output platform install_script | jq -r '. // empty' >"$WORK/script" && [ -s "$WORK/script" ]; }
@@ -62,15 +64,17 @@ all_complete() { # says of each stack once that it is
 
 create_all() { # create_all DECIDE
     local pool
-    create_platform
+    create_platform "$1"
     await 120 "stack platform says with what hosts boot" has_script
     for pool in "${POOLS[@]}"; do create_pool "$pool" "$WORK/script" "$1"; done
     progress "stacks are made: ${STACKS[*]}"
     await "$TIMEOUT_S" "all stacks are complete" all_complete
-    if [ "$1" = aodh ]; then
-        create_alarms ccp lb
-        create_alarms conference ccp
-    fi
+}
+
+set_alarms() { # once the hosts are at rest: their boots would look like a flood
+    create_alarms ccp alarms-gnocchi-hosts.yaml '{"scale_out_load": 0.5, "scale_in_load": 0.3, "scale_in_periods": 20}'
+    create_alarms conference alarms-gnocchi.yaml \
+        '{"instance": "ccp", "nodes": 2, "scale_out_load": 0.7, "scale_in_load": 0.5, "scale_in_periods": 20}'
 }
 
 log_in kamscale
@@ -79,10 +83,11 @@ create)
     case ${2:-agent} in agent | aodh) ;; *) die "who decides is agent or aodh, not $2" ;; esac
     create_all "${2:-agent}"
     ;;
+alarms) set_alarms ;;
 delete) for name in conference-alarms ccp-alarms "${POOLS[@]}" platform; do delete "$name"; done ;;
 show) heat GET /stacks | jq -r '.stacks[] | [.stack_name, .stack_status] | @tsv' | column -t ;;
 *)
-    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
     ;;
 esac

@@ -51,7 +51,17 @@ serves() {
     return 1
 }
 
-start_serving() { await 120 "calls are served: see status.sh serving" serves; }
+have_booted() { # the first boots are over, and hosts have their share of the processors
+    local host pid
+    for host in $("$HERE/host.sh" list); do
+        pid=$(recorded_pid "$DIR/hosts/$host/init") && [ -e "/proc/$pid/root/run/cloud-init/result.json" ] || return 1
+    done
+}
+
+start_serving() {
+    await 120 "calls are served: see status.sh serving" serves
+    await 60 "all first boots are over" have_booted
+}
 
 report() {
     local name
@@ -75,6 +85,7 @@ phase secrets make_secrets
 progress "the cloud is there; Heat makes the platform"
 phase stacks "$HERE/cloud.sh" run "$HERE/stacks.sh" create "$DECIDE"
 phase serving start_serving
+if [ "$DECIDE" = aodh ]; then phase alarms "$HERE/cloud.sh" run "$HERE/stacks.sh" alarms; fi
 report
 "$HERE/status.sh"
 progress "up: $(jq -r '"\(.up_s) s, \(.memory_mb) MB"' "$DIR/up.json")"

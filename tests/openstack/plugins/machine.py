@@ -63,17 +63,29 @@ def journal(event, record):
         file.write(json.dumps({'at': time.time(), 'event': event, **record}) + '\n')
 
 
-def free_address(pool):
-    """The first address of the pool's range that no machine and no port has."""
+def range_of(pool):
+    """The first and the last address of a pool."""
     ranges = read(PROGRAMS / 'machines.json')['pools']
     if pool not in ranges:
         raise exception.Error(f'Machine: tests/world/machines.json has no addresses for the pool {pool!r}')
-    first, last = (ipaddress.IPv4Address(word) for word in ranges[pool].split('-'))
+    return [ipaddress.IPv4Address(word) for word in ranges[pool].split('-')]
+
+
+def free_address(pool):
+    """The first address of the pool's range that no machine and no port has."""
+    first, last = range_of(pool)
     taken = {(read(path) or {}).get('address') for folder in (MACHINES, PORTS) for path in folder.glob('*.json')}
     for number in range(int(first), int(last) + 1):
         if str(ipaddress.IPv4Address(number)) not in taken:
             return str(ipaddress.IPv4Address(number))
-    raise exception.Error(f'Machine: no address is free in {ranges[pool]} of the pool {pool}')
+    raise exception.Error(f'Machine: no address is free in {first}-{last} of the pool {pool}')
+
+
+def host_name(name, pool, address):
+    """The name that was asked for; else the pool's with its number there: what Heat makes up is too long for a cable."""
+    if name:
+        return re.sub('[^a-z0-9]+', '-', name.lower()).strip('-')
+    return f'{pool}-{int(ipaddress.IPv4Address(address)) - int(range_of(pool)[0])}'
 
 
 def faults_of(stack_name):
@@ -179,13 +191,13 @@ class Machine(resource.Resource):
     def handle_create(self):
         """The id is stored before anything is started: what the engine forgot, nobody could delete."""
         self.resource_id_set(str(uuid.uuid4()))
-        metadata, name = self.properties['metadata'] or {}, self.properties['name'] or self.physical_resource_name()
-        record = {'id': self.resource_id, 'name': name, 'host': re.sub('[^a-z0-9]+', '-', name.lower()).strip('-'),
-                  'stack': self.stack.name, 'stack_id': self.stack.id, 'pool': metadata.get('kamscale_pool'),
-                  'flavor': self.properties['flavor'], 'created_at': time.time()}
+        metadata = self.properties['metadata'] or {}
+        record = {'id': self.resource_id, 'name': self.properties['name'] or self.physical_resource_name(), 'stack': self.stack.name,
+                  'stack_id': self.stack.id, 'pool': metadata.get('kamscale_pool'), 'flavor': self.properties['flavor'], 'created_at': time.time()}
         faults = faults_of(self.stack.name)
         with alone():
             record['address'] = self._fixed_address() or free_address(record['pool'])
+            record['host'] = host_name(self.properties['name'], record['pool'], record['address'])
             write(self._path(), record)
             journal('create', record)
         return {'record': record, 'faults': faults, 'boot_at': time.time() + faults['boot_s'], 'process': None}

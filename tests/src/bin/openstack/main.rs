@@ -8,20 +8,19 @@
 
 mod aodh;
 mod bed;
-mod cloud;
 mod heat;
 mod lanes;
 mod node;
 mod play;
 mod policy;
 mod pools;
-mod rest;
 mod stage;
 mod tally;
 mod traffic;
 
 use std::process::ExitCode;
 
+use kamscale_tests::cloud;
 use kamscale_tests::report::Report;
 use serde_json::json;
 

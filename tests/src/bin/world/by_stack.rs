@@ -1,0 +1,196 @@
+//! By stack: the biggest customer's network comes back. Its offices register, call and watch busy lamps again, all at once,
+//! until the CCP tier is above its threshold; a third CCP comes, takes its share, and goes when the flood is over. Owns who
+//! calls when; what is judged stands in `judge`.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::phones::{OFFICE, Play, user};
+use crate::story::{PATIENCE, Story};
+
+/// Who is there all day.
+const STEADY: [u32; 2] = [0, 1];
+/// The customer's offices.
+const FLOOD: std::ops::Range<u32> = 2..10;
+/// Offices altogether.
+pub(crate) const OFFICES: u32 = FLOOD.end;
+/// The tier shall be so far above its threshold that one moment's luck does not end the flood's rise.
+const ENOUGH: f64 = 0.62;
+/// Registrations of one office in a second: all of its phones within half a minute, again and again.
+const REGISTRATIONS: f64 = 10.0;
+const CALLS: f64 = 1.0;
+const TALK: Duration = Duration::from_secs(8);
+/// Calls after which a newcomer has more than luck.
+const SHARE: u64 = 8;
+
+/// One step of the flood.
+#[derive(Clone, Copy)]
+enum Wave {
+    Register(u32),
+    Call(u32),
+    Watch(u32),
+}
+
+/// From beginning to end, or to the newcomer's first calls if something was killed for good.
+pub(crate) fn play(story: &mut Story<'_>) -> Result<(), String> {
+    let before = story.active();
+    if before.len() < 2 {
+        return Err(format!(
+            "the CCP tier has {} active members, not 2",
+            before.len()
+        ));
+    }
+    begin(story)?;
+    let mut waves = waves().into_iter();
+    story.note(
+        "flood begins",
+        json!({"offices": FLOOD.len(), "subscribers": FLOOD.len() * OFFICE as usize}),
+    );
+    let mut next = |story: &mut Story<'_>, load: f64| -> Result<(), String> {
+        match waves.next().filter(|_| load < ENOUGH) {
+            Some(wave) => flood(story, wave),
+            None => Ok(()),
+        }
+    };
+    story.await_crossing(&mut next)?;
+    story.inject()?;
+    // What is above the threshold for one look only is no flood yet.
+    for _ in 0..8 {
+        let load = story.kind.load(&story.watcher.now()).unwrap_or(0.0);
+        next(story, load)?;
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    let came = story.await_newcomer(&before)?;
+    let name = came.name.clone();
+    story
+        .watcher
+        .until(&format!("{name} takes its share"), PATIENCE, |now| {
+            let mut members = now.members("ccp");
+            members
+                .any(|(n, m)| *n == name && m.calls_total >= SHARE)
+                .then_some(())
+        })?;
+    story.note(
+        "newcomer has its share",
+        json!(story.watcher.now().pools.get("ccp")),
+    );
+    let three = story.active();
+    story.note("flood ends", json!(null));
+    for callers in ["call-flood", "watch-flood", "phones-flood"] {
+        story.phones.hush(callers);
+    }
+    story.phones.farewell("call-flood")?;
+    story.phones.stop("watch-flood");
+    story.phones.stop("phones-flood");
+    if story.ends_early() {
+        return Ok(());
+    }
+    story.await_departure(&three, 2)
+}
+
+/// Everyday traffic, and everybody of it is registered before the first call.
+fn begin(story: &mut Story<'_>) -> Result<(), String> {
+    for office in STEADY {
+        let name = format!("phones-steady-{office}");
+        let what = Play {
+            scenario: "world-register",
+            office,
+            rate: REGISTRATIONS * 2.0,
+            talk: TALK,
+            times: None,
+        };
+        story.phones.start(&name, what, &[])?;
+    }
+    let all = STEADY.len() * OFFICE as usize;
+    story.await_registered(all)?;
+    for office in STEADY {
+        // From now on as often as phones do that nothing has happened to.
+        story.phones.pace(&format!("phones-steady-{office}"), 1.0)?;
+        call(story, &format!("call-steady-{office}"), office, CALLS / 2.0)?;
+    }
+    Ok(())
+}
+
+/// The first offices register; when they are there, they call, too, while the next ones register.
+fn waves() -> Vec<Wave> {
+    let mut waves = Vec::new();
+    for office in FLOOD {
+        waves.push(Wave::Register(office));
+        if office >= FLOOD.start + 2 {
+            waves.push(Wave::Call(office - 2));
+            waves.push(Wave::Watch(office - 2));
+        }
+    }
+    for office in FLOOD.end - 2..FLOOD.end {
+        waves.push(Wave::Call(office));
+    }
+    waves
+}
+
+fn flood(story: &mut Story<'_>, wave: Wave) -> Result<(), String> {
+    match wave {
+        Wave::Register(office) => {
+            let what = Play {
+                scenario: "world-register",
+                office,
+                rate: REGISTRATIONS,
+                talk: TALK,
+                times: None,
+            };
+            story
+                .phones
+                .start(&format!("phones-flood-{office}"), what, &[])
+        }
+        Wave::Call(office) => {
+            // Only who is registered is called: all of an office, before its first call.
+            let wanted = OFFICE as usize;
+            let prefix = user(office, 0)[..3].to_owned();
+            let ledger = story.ledger;
+            story
+                .watcher
+                .until(&format!("office {office} is registered"), PATIENCE, |_| {
+                    let ledger = ledger
+                        .lock()
+                        .unwrap_or_else(std::sync::PoisonError::into_inner);
+                    let count = ledger
+                        .registered
+                        .keys()
+                        .filter(|u| u.starts_with(&prefix))
+                        .count();
+                    (count >= wanted).then_some(())
+                })?;
+            call(story, &format!("call-flood-{office}"), office, CALLS)
+        }
+        Wave::Watch(office) => {
+            let what = Play {
+                scenario: "world-watch",
+                office,
+                rate: 2.0,
+                talk: Duration::from_secs(30),
+                times: None,
+            };
+            let watched: Vec<String> = (0..OFFICE)
+                .map(|phone| user(office, (phone + 1) % OFFICE))
+                .collect();
+            story
+                .phones
+                .start(&format!("watch-flood-{office}"), what, &watched)
+        }
+    }
+}
+
+/// Phones of an office call each other.
+fn call(story: &mut Story<'_>, name: &str, office: u32, rate: f64) -> Result<(), String> {
+    let callees: Vec<String> = (0..OFFICE)
+        .map(|phone| user(office, (phone + OFFICE / 2) % OFFICE))
+        .collect();
+    let what = Play {
+        scenario: "world-call",
+        office,
+        rate,
+        talk: TALK,
+        times: None,
+    };
+    story.phones.start(name, what, &callees)
+}
