@@ -100,7 +100,7 @@ puppet-module-puppetlabs-stdlib|the module that all others need|has_file /usr/sh
 bind9|the DNS server of the platform|has_command named|world puppet puppetserver
 bind9-utils|tsig-keygen, nsupdate's companions|has_command tsig-keygen|world puppet puppetserver
 bind9-dnsutils|dig, nsupdate|has_command nsupdate|world puppet puppetserver
-haproxy|the way to the active database node|has_command haproxy|world
+haproxy|the way to the active database node|has_command haproxy|test world
 galera-4|a cluster of databases|has_file /usr/lib/galera/libgalera_smm.so|world
 rsync|how a database node gets its first copy|has_command rsync|world
 debootstrap|unpacks a release that has Asterisk|has_command debootstrap|world

@@ -146,6 +146,12 @@ impl SipClient {
     #[must_use]
     pub fn invite(&self, target: SocketAddr, user: &str) -> Call<'_> {
         let request = self.request("INVITE", &format!("sip:{user}@{target}"));
-        Call::start(self, target, request)
+        self.start_call(target, request)
+    }
+
+    /// Sends this INVITE, once; the rest of the call is up to the caller.
+    #[must_use]
+    pub fn start_call(&self, target: SocketAddr, invite: SipMessage) -> Call<'_> {
+        Call::start(self, target, invite)
     }
 }

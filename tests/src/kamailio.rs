@@ -86,6 +86,8 @@ impl<'a> KamailioSetup<'a> {
         let socket = self.socket();
         let standard = [
             ("KS_LISTEN", format!("udp:{}", self.sip)),
+            ("KS_ADDRESS", self.sip.ip().to_string()),
+            ("KS_PORT", self.sip.port().to_string()),
             ("KS_CTL", format!("\"unix:{}\"", socket.display())),
             (
                 "KS_MODULE",
@@ -151,6 +153,12 @@ impl<'a> Kamailio<'a> {
     #[must_use]
     pub fn minimal(run: &'a RunDir) -> KamailioSetup<'a> {
         Self::with_file(run, repository().join("kamailio-cfg/minimal.cfg"))
+    }
+
+    /// With the configuration of a core node; it finds its address defined, too.
+    #[must_use]
+    pub fn ccp(run: &'a RunDir) -> KamailioSetup<'a> {
+        Self::with_file(run, repository().join("kamailio-cfg/ccp.cfg"))
     }
 
     /// With a configuration of the test's own. It finds the words `KS_LISTEN`, `KS_CTL`,

@@ -48,6 +48,8 @@ pub struct MemberCounts {
     pub options: u64,
     /// Call-IDs of INVITEs, in their order.
     pub call_ids: Vec<String>,
+    /// Their Request-URIs.
+    pub uris: Vec<String>,
     /// Calls that were answered and not hung up.
     pub calls: u64,
 }
@@ -219,6 +221,8 @@ impl Endpoint {
         let mut shared = lock(&self.shared);
         shared.counts.invites += 1;
         shared.counts.call_ids.push(id.clone());
+        let uri = request.start_line().split(' ').nth(1);
+        shared.counts.uris.push(uri.unwrap_or_default().to_owned());
         shared.counts.sources.push(from);
         let with = shared.invite;
         shared.counts.calls += u64::from(with == Answer::Status(200));

@@ -8,6 +8,7 @@ use std::str::FromStr;
 pub struct SipMessage {
     start: String,
     headers: Vec<(String, String)>,
+    body: String,
 }
 
 impl SipMessage {
@@ -17,6 +18,7 @@ impl SipMessage {
         Self {
             start: format!("{method} {uri} SIP/2.0"),
             headers: Vec::new(),
+            body: String::new(),
         }
     }
 
@@ -26,6 +28,7 @@ impl SipMessage {
         let mut reply = Self {
             start: format!("SIP/2.0 {status} {reason}"),
             headers: Vec::new(),
+            body: String::new(),
         };
         for (name, value) in &request.headers {
             let copied = ["via", "record-route", "from", "to", "call-id", "cseq"];
@@ -57,6 +60,19 @@ impl SipMessage {
             }
         }
         self
+    }
+
+    /// The same with this body; its Content-Type is a header like others.
+    #[must_use]
+    pub fn with_body(mut self, body: &str) -> Self {
+        body.clone_into(&mut self.body);
+        self
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> &str {
+        &self.body
     }
 
     /// The method of a request.
@@ -115,7 +131,8 @@ impl fmt::Display for SipMessage {
         for (name, value) in &self.headers {
             write!(f, "{name}: {value}\r\n")?;
         }
-        f.write_str("Content-Length: 0\r\n\r\n")
+        let length = self.body.len();
+        write!(f, "Content-Length: {length}\r\n\r\n{}", self.body)
     }
 }
 
@@ -127,7 +144,8 @@ impl FromStr for SipMessage {
     type Err = NotSip;
 
     fn from_str(text: &str) -> Result<Self, NotSip> {
-        let mut lines = text.split("\r\n").take_while(|l| !l.is_empty());
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
+        let mut lines = head.split("\r\n").take_while(|l| !l.is_empty());
         let start = lines.next().ok_or(NotSip)?.to_owned();
         if !start.contains("SIP/2.0") {
             return Err(NotSip);
@@ -140,6 +158,7 @@ impl FromStr for SipMessage {
         Ok(Self {
             start,
             headers: lines.filter_map(header).collect(),
+            body: body.to_owned(),
         })
     }
 }

@@ -13,6 +13,8 @@ mod bad_input;
 #[cfg(test)]
 mod calls_are_counted;
 #[cfg(test)]
+mod ccp;
+#[cfg(test)]
 mod churn;
 #[cfg(test)]
 mod damage;
