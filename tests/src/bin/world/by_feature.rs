@@ -28,7 +28,7 @@ const LATE_BOOKED: f64 = 0.30;
 
 /// From beginning to end, or to the newcomer's first rooms if something was killed for good.
 pub(crate) fn play(story: &mut Story<'_>) -> Result<(), String> {
-    let before = story.active();
+    let before = story.await_active(1)?;
     let capacity = {
         let now = story.watcher.now();
         let first = now

@@ -34,13 +34,7 @@ enum Wave {
 
 /// From beginning to end, or to the newcomer's first calls if something was killed for good.
 pub(crate) fn play(story: &mut Story<'_>) -> Result<(), String> {
-    let before = story.active();
-    if before.len() < 2 {
-        return Err(format!(
-            "the CCP tier has {} active members, not 2",
-            before.len()
-        ));
-    }
+    let before = story.await_active(2)?;
     begin(story)?;
     let mut waves = waves().into_iter();
     story.note(

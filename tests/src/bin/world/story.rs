@@ -154,6 +154,16 @@ impl<'a> Story<'a> {
             .collect()
     }
 
+    /// Waits until the pool that grows has so many active members, and names them.
+    pub(crate) fn await_active(&self, count: usize) -> Result<BTreeMap<String, Member>, String> {
+        let pool = self.kind.pool();
+        let what = format!("pool {pool} has {count} active members");
+        self.watcher.until(&what, PATIENCE, |now| {
+            (now.active(pool) >= count).then_some(())
+        })?;
+        Ok(self.active())
+    }
+
     /// Waits until so many phones are registered.
     pub(crate) fn await_registered(&self, count: usize) -> Result<(), String> {
         let what = format!("{count} phones are registered");
