@@ -103,6 +103,15 @@ class kamscale::inventory::dns (
     purge         => $purge,
   }
 
+  # A load balancer may be a member of a pool, too (whom the core believes): then its address is that pool's record.
+  $of_pools = flatten($pools.values.map |$members| {
+    $members.filter |$_name, $member| {
+      $member['state'] != 'joining' and $member['address'] =~ Stdlib::IP::Address::Nosubnet
+    }.map |$name, $member| {
+      kamscale::inventory::dns::address("${kamscale::dns_label($name)}.${zone}", $member['address'])
+    }
+  })
+
   $pools.each |$pool, $members| {
     $addressed = $members.filter |$_name, $member| {
       $member['state'] != 'joining' and $member['address'] =~ Stdlib::IP::Address::Nosubnet
@@ -161,7 +170,7 @@ class kamscale::inventory::dns (
       group  => $fixed,
       ttl    => $ttl_s,
       ;
-    flatten($balancer_records + $balancer_pointers + $service_pointers):
+    flatten($balancer_records + $balancer_pointers + $service_pointers) - $of_pools:
       ;
   }
   $records.each |$title, $attributes| {

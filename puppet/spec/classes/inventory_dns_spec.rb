@@ -88,6 +88,15 @@ describe 'kamscale::inventory::dns' do
     it { is_expected.to contain_kamscale_dns_record('db.example.test A 10.77.0.31').with_ttl(60) }
   end
 
+  context 'with a load balancer that is a member of a pool, too' do
+    let(:members) { { 'lb' => { 'lb1' => member(41, 'active', 'address' => '10.77.0.41') } } }
+    let(:params) { { balancers: { 'lb1' => '10.77.0.41', 'lb2' => '10.77.0.42' }, balancer_ports: { 'udp' => 5060 } } }
+
+    it { is_expected.to compile.with_all_deps }
+    it { is_expected.to contain_kamscale_dns_record('lb1.example.test A 10.77.0.41').with_group('lb') }
+    it { is_expected.to contain_kamscale_dns_record('lb2.example.test A 10.77.0.42').with_group('kamscale::inventory::dns') }
+  end
+
   context 'with exported records as the truth' do
     let(:params) { { exported: true } }
 
