@@ -40,7 +40,7 @@ class kamscale::kamailio::tls {
     exec { 'sign a certificate for Kamailio':
       command => join([
         '/usr/bin/openssl req -x509 -newkey rsa:2048 -nodes -days 3650',
-        "-subj /CN=${kamscale::domain} -keyout ${key} -out ${certificate}",
+        "-subj /CN=${kamscale::domain} -addext subjectAltName=DNS:${kamscale::domain} -keyout ${key} -out ${certificate}",
       ], ' '),
       creates => $certificate,
       umask   => '0077',

@@ -42,7 +42,9 @@ describe 'kamscale::role::lb' do
     end
 
     it 'signs itself a certificate, once' do
-      is_expected.to contain_exec('sign a certificate for Kamailio').with_creates('/etc/kamailio/tls/certificate.pem')
+      is_expected.to contain_exec('sign a certificate for Kamailio').with(
+        creates: '/etc/kamailio/tls/certificate.pem', umask: '0077', command: %r{ -addext subjectAltName=DNS:example\.test }
+      )
       is_expected.to contain_file('/etc/kamailio/tls/key.pem').with(mode: '0640', group: 'kamailio', content: nil)
       is_expected.to contain_file('/etc/kamailio/tls/certificate.pem')
       is_expected.to contain_file('/etc/kamailio/tls')
