@@ -127,7 +127,7 @@ check "its agent was rung by way of the core, as a subscriber" core_was_asked ag
 check "and answered" on_media grep -q 'support|agent1|CONNECT' /var/log/asterisk/queue_log
 check "a caller leaves a message" caller vm-1001 5074 20000 5
 check "which is in the box" on_media test -s /var/spool/asterisk/voicemail/default/1001/INBOX/msg0000.wav
-check "a caller of the menu stays whole" caller ivr-main 5075 4000 1
+check "a caller of the menu stays whole" caller ivr-main 5075 10000 1
 check "his key led to the queue, by way of the core" core_was_asked queue-support
 
 # --- a new configuration, and the end ---
