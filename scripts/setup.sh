@@ -73,6 +73,8 @@ sip-tester|sipp, the SIP caller|has_command sipp|test demo bench openstack
 iproute2|ip and ss|has_command ip|test demo bench openstack
 procps|ps|has_command ps|test demo bench openstack
 dnsmasq-base|a DNS server for tests of host names|has_command dnsmasq|test
+openssl|certificates and a TLS phone for tests|has_command openssl|test
+rtpengine-daemon|media by way of the load balancer, in user space|has_command rtpengine|test
 python3|small SIP members and callers of tests|has_command python3|test openstack
 git|says which commit a report is about|has_command git|demo bench plan
 valgrind|callgrind counts instructions|has_command valgrind|bench

@@ -20,6 +20,11 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     pub(crate) fn start(client: &'a SipClient, target: SocketAddr, invite: SipMessage) -> Self {
         client.send(&invite, target);
+        Self::of(client, target, invite)
+    }
+
+    /// The call of an INVITE that was sent already.
+    pub(crate) fn of(client: &'a SipClient, target: SocketAddr, invite: SipMessage) -> Self {
         Self {
             client,
             target,
@@ -163,7 +168,8 @@ impl<'a> Call<'a> {
         let mut request = SipMessage::request(method, uri)
             .with("Via", self.client.via())
             .with("Max-Forwards", 70);
-        let routes: Vec<&str> = made.headers("Record-Route").collect();
+        let routes = made.headers("Record-Route").flat_map(|h| h.split(','));
+        let routes: Vec<&str> = routes.map(str::trim).collect();
         for route in routes.iter().rev() {
             request = request.with("Route", route);
         }

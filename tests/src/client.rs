@@ -154,4 +154,10 @@ impl SipClient {
     pub fn start_call(&self, target: SocketAddr, invite: SipMessage) -> Call<'_> {
         Call::start(self, target, invite)
     }
+
+    /// The call of an INVITE that was sent already.
+    #[must_use]
+    pub fn sent(&self, target: SocketAddr, invite: SipMessage) -> Call<'_> {
+        Call::of(self, target, invite)
+    }
 }

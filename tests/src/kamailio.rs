@@ -29,6 +29,7 @@ pub struct KamailioSetup<'a> {
     defines: BTreeMap<String, String>,
     options: Vec<String>,
     resolv_conf: Option<PathBuf>,
+    settings: bool,
 }
 
 impl<'a> KamailioSetup<'a> {
@@ -73,6 +74,13 @@ impl<'a> KamailioSetup<'a> {
         self
     }
 
+    /// Nothing of the harness but the module and what was defined: the file says the rest by itself.
+    #[must_use]
+    pub fn without_settings(mut self) -> Self {
+        self.settings = false;
+        self
+    }
+
     /// The command line, for tests that need another way of starting (`kamailio -c`).
     #[must_use]
     pub fn command(&self) -> Command {
@@ -99,7 +107,8 @@ impl<'a> KamailioSetup<'a> {
             ),
         ];
         for (name, value) in standard {
-            if !self.defines.contains_key(name) {
+            let wanted = self.settings || name == "KS_MODULE";
+            if wanted && !self.defines.contains_key(name) {
                 command.args(["-A", &format!("{name}={value}")]);
             }
         }
@@ -158,7 +167,13 @@ impl<'a> Kamailio<'a> {
     /// With the configuration of a core node; it finds its address defined, too.
     #[must_use]
     pub fn ccp(run: &'a RunDir) -> KamailioSetup<'a> {
-        Self::with_file(run, repository().join("kamailio-cfg/ccp.cfg"))
+        Self::shipped(run, "ccp.cfg")
+    }
+
+    /// With another of the configurations that the project ships, by its name.
+    #[must_use]
+    pub fn shipped(run: &'a RunDir, name: &str) -> KamailioSetup<'a> {
+        Self::with_file(run, repository().join("kamailio-cfg").join(name))
     }
 
     /// With a configuration of the test's own. It finds the words `KS_LISTEN`, `KS_CTL`,
@@ -168,7 +183,9 @@ impl<'a> Kamailio<'a> {
         Self::with_file(run, run.write("kamailio.cfg", text))
     }
 
-    fn with_file(run: &'a RunDir, cfg: PathBuf) -> KamailioSetup<'a> {
+    /// With this configuration file.
+    #[must_use]
+    pub fn with_file(run: &'a RunDir, cfg: PathBuf) -> KamailioSetup<'a> {
         KamailioSetup {
             run,
             name: "kamailio".into(),
@@ -177,6 +194,7 @@ impl<'a> Kamailio<'a> {
             defines: BTreeMap::new(),
             options: Vec::new(),
             resolv_conf: None,
+            settings: true,
         }
     }
 

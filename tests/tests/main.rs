@@ -51,6 +51,8 @@ mod large_answers;
 #[cfg(test)]
 mod latency;
 #[cfg(test)]
+mod lb;
+#[cfg(test)]
 mod load;
 #[cfg(test)]
 mod member_options;
