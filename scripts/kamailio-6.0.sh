@@ -13,7 +13,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$ROOT/scripts/archives.sh"
 BASE=${KAMSCALE_TARGET_6_0:-${CARGO_TARGET_DIR:-$ROOT/target}/kamailio-6.0}
 SUITE=trixie
-PACKAGES=(kamailio kamailio-extra-modules kamailio-lua-modules kamailio-python3-modules)
+PACKAGES=(kamailio kamailio-extra-modules kamailio-lua-modules kamailio-python3-modules kamailio-tls-modules)
 
 say() { printf 'kamailio-6.0: %s\n' "$*"; }
 
@@ -67,7 +67,8 @@ command -v apt-get >/dev/null || skip "there is no apt-get"
 command -v dpkg-deb >/dev/null || skip "there is no dpkg-deb"
 mkdir -p "$BASE"
 TRIPLET=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)
-if [ -s "$BASE/complete" ]; then
+# (The module of the package that came last to the list: who has an older copy gets a new one.)
+if [ -s "$BASE/complete" ] && compgen -G "$BASE/root/usr/lib/*/kamailio/modules/tls.so" >/dev/null; then
     VERSION=$(cat "$BASE/complete")
 else
     WORK=$(mktemp -d "$BASE/work.XXXXXX")
