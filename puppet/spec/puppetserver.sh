@@ -155,11 +155,15 @@ CONF
     ip netns exec dns1 kamscale-agent --config "$STAGE/agent.toml" >"$STAGE/agent.log" 2>&1 &
 }
 answer() { dig @10.77.0.10 +short "$@" | sort | paste -sd ' '; }
-pool() { kamscale --json pool show ccp | python3 -c 'import json, sys; print(*(f"{n}={m[\"uri\"]}" for n, m in json.load(sys.stdin)["members"].items() if m["state"] == "active"))'; }
+pool() { kamscale --json pool show ccp | python3 -c 'import json, sys; print(*("{}={}".format(n, m["uri"]) for n, m in json.load(sys.stdin)["members"].items() if m["state"] == "active"))'; }
 
 # run NODE: one run of its agent; its exit code is in CODE
 run() {
     say "the agent of $1"
+    if [ ! -d "$STAGE/$1/var/lib" ]; then # the hundreds of files of stdlib come one by one otherwise; ours do
+        mkdir -p "$STAGE/$1/var/lib"
+        cp -rL /usr/share/puppet/modules/stdlib/lib/. "$STAGE/$1/var/lib/"
+    fi
     ip netns exec "$1" puppet agent --onetime --no-daemonize --detailed-exitcodes --waitforcert 5 --server "$SERVER" \
         --certname "$1.example.test" --confdir "$STAGE/$1/conf" --vardir "$STAGE/$1/var" --ssldir "$STAGE/$1/ssl" --http_read_timeout 10m \
         --no-usecacheonfailure --color=false >"$STAGE/apply.log" 2>&1

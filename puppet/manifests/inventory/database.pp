@@ -57,9 +57,13 @@ class kamscale::inventory::database (
       defaults_file => $defaults_file,
       purge         => $pools.keys,
     }
-    $granted.each |$pool, $members| {
-      $addresses = $members.map |$_name, $member| { $member['address'] }
-      kamscale_database_grant { unique($addresses.filter |$address| { $address }).map |$address| { "${user}@${address}" }:
+    # Address and pool: a host may be in several pools, and has one account.
+    $addresses = $granted.reduce({}) |$others, $entry| {
+      [$pool, $members] = $entry
+      Hash($members.values.filter |$member| { $member['address'] }.map |$member| { [$member['address'], $pool] }) + $others
+    }
+    $addresses.each |$address, $pool| {
+      kamscale_database_grant { "${user}@${address}":
         ensure     => present,
         database   => $database,
         password   => $password,

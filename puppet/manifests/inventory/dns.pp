@@ -103,16 +103,9 @@ class kamscale::inventory::dns (
     purge         => $purge,
   }
 
-  # A load balancer may be a member of a pool, too (whom the core believes): then its address is that pool's record.
-  $of_pools = flatten($pools.values.map |$members| {
-    $members.filter |$_name, $member| {
-      $member['state'] != 'joining' and $member['address'] =~ Stdlib::IP::Address::Nosubnet
-    }.map |$name, $member| {
-      kamscale::inventory::dns::address("${kamscale::dns_label($name)}.${zone}", $member['address'])
-    }
-  })
-
-  $pools.each |$pool, $members| {
+  # Title and pool of each record. A host may be in several pools, or be a load balancer as well: it has its name once.
+  $of_pools = $pools.reduce({}) |$others, $entry| {
+    [$pool, $members] = $entry
     $addressed = $members.filter |$_name, $member| {
       $member['state'] != 'joining' and $member['address'] =~ Stdlib::IP::Address::Nosubnet
     }
@@ -133,12 +126,7 @@ class kamscale::inventory::dns (
         kamscale::inventory::dns::address("${pool}.${zone}", $member['address'])
       },
     }
-    kamscale_dns_record { unique($addresses + flatten($service)):
-      ensure => present,
-      zone   => $zone,
-      group  => $pool,
-      ttl    => $ttl_s,
-    }
+    Hash(($addresses + flatten($service)).map |$title| { [$title, $pool] }) + $others
   }
 
   $balancer_records = pick($balancers, {}).map |$name, $address| {
@@ -163,6 +151,7 @@ class kamscale::inventory::dns (
     $service_pointers = []
   }
 
+  $of_site = flatten($balancer_records + $balancer_pointers + $service_pointers)
   kamscale_dns_record {
     default:
       ensure => present,
@@ -170,8 +159,16 @@ class kamscale::inventory::dns (
       group  => $fixed,
       ttl    => $ttl_s,
       ;
-    flatten($balancer_records + $balancer_pointers + $service_pointers) - $of_pools:
+    $of_site:
       ;
+  }
+  ($of_pools - $of_site - $records.keys).each |$title, $pool| {
+    kamscale_dns_record { $title:
+      ensure => present,
+      zone   => $zone,
+      group  => $pool,
+      ttl    => $ttl_s,
+    }
   }
   $records.each |$title, $attributes| {
     kamscale_dns_record { $title:

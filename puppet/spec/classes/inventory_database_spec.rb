@@ -33,6 +33,13 @@ describe 'kamscale::inventory::database' do
     it { is_expected.to have_kamscale_database_resource_count(0) }
   end
 
+  context 'with a host in two pools' do
+    let(:params) { super().merge(grant_pools: ['ccp', 'conference']) }
+    let(:pools) { "{ 'ccp' => { 'a' => { 'address' => '10.0.0.1', 'uri' => 'sip:a', 'state' => 'active' } }, 'conference' => { 'b' => { 'address' => '10.0.0.1', 'uri' => 'sip:a', 'state' => 'active' } } }" }
+
+    it { is_expected.to contain_kamscale_database_grant('kamailio@10.0.0.1').with_group('ccp') }
+  end
+
   context 'without a password' do
     let(:params) { {} }
 

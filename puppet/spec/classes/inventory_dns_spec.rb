@@ -93,7 +93,7 @@ describe 'kamscale::inventory::dns' do
     let(:params) { { balancers: { 'lb1' => '10.77.0.41', 'lb2' => '10.77.0.42' }, balancer_ports: { 'udp' => 5060 } } }
 
     it { is_expected.to compile.with_all_deps }
-    it { is_expected.to contain_kamscale_dns_record('lb1.example.test A 10.77.0.41').with_group('lb') }
+    it { is_expected.to contain_kamscale_dns_record('lb1.example.test A 10.77.0.41').with_group('kamscale::inventory::dns') }
     it { is_expected.to contain_kamscale_dns_record('lb2.example.test A 10.77.0.42').with_group('kamscale::inventory::dns') }
   end
 
@@ -103,5 +103,17 @@ describe 'kamscale::inventory::dns' do
     it { is_expected.to compile.with_all_deps }
     it { is_expected.to contain_kamscale_dns_zone('example.test').with_purge(true) }
     it { is_expected.to contain_kamscale_dns_record('ccp.example.test NAPTR 10 10 "s" "SIP+D2U" "" _sip._udp.ccp.example.test') }
+  end
+
+  context 'with hosts that are in several pools, or load balancers as well' do
+    let(:params) { { balancers: { 'lb1' => '10.77.0.41' }, services: [] } }
+    let(:members) do
+      { 'voicemail' => { 'vm1' => member(101, 'active') }, 'ivr' => { 'vm1' => member(101, 'active') },
+        'lb' => { 'lb1' => member(41, 'active', 'address' => '10.77.0.41') } }
+    end
+
+    it { is_expected.to compile.with_all_deps }
+    it { is_expected.to contain_kamscale_dns_record('vm1.example.test A 10.77.1.101').with_group('voicemail') }
+    it { is_expected.to contain_kamscale_dns_record('lb1.example.test A 10.77.0.41').with_group('kamscale::inventory::dns') }
   end
 end
