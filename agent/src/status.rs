@@ -213,6 +213,9 @@ pub struct MemberStatus {
     pub origin: String,
     /// Whether an operator keeps it out, by command or in Kamailio.
     pub held: bool,
+    /// Whether it goes as soon as it is empty, by command.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaving: bool,
     /// Calls now; unknown if Kamailio does not say.
     pub calls: Option<u32>,
     /// Those by this node alone; `None` if that is not known.

@@ -276,6 +276,7 @@ mod tests {
             state: "active".into(),
             origin: "config".into(),
             held: false,
+            leaving: false,
             calls: None,
             calls_here: None,
             capacity_calls: 1,

@@ -237,6 +237,7 @@ impl Agent {
                 Origin::Config => "config".into(),
                 Origin::Command => "command".into(),
             },
+            leaving: member.stage == Stage::Leaving,
             held: overridden.is_some() || matches!(member.stage, Stage::Held | Stage::Leaving),
             calls: self.seen.calls(pool, name),
             calls_here: self.seen.own_calls(pool, name),

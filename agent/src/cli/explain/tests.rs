@@ -45,6 +45,7 @@ fn status(decision: &Decision) -> PoolStatus {
             state: "active".into(),
             origin: if member.elastic { "plan" } else { "config" }.into(),
             held: false,
+            leaving: false,
             calls: member.calls,
             calls_here: member.calls,
             capacity_calls: member.capacity,

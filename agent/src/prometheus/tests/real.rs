@@ -70,6 +70,7 @@ fn status(name: &str, calls: u32) -> Status {
         state: "active".into(),
         origin: "plan".into(),
         held: false,
+        leaving: false,
         calls: Some(calls),
         calls_here: Some(calls),
         capacity_calls: 20,
