@@ -16,8 +16,8 @@ const REGULARS: u32 = 1;
 const CUSTOMERS: u32 = 2;
 /// Guests of a room.
 const GUESTS: u32 = 3;
-/// The hour that everyone books; as much of it as a story has time for.
-const HOUR: Duration = Duration::from_secs(70);
+/// A meeting of the hour that everyone books. One ends and another begins until the hour is over, however long a server boots.
+const MEETING: Duration = Duration::from_secs(40);
 /// Meetings that last longer than the hour: the server that drains waits for one of them.
 const LATE: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_secs(15);
@@ -45,7 +45,7 @@ pub(crate) fn play(story: &mut Story<'_>) -> Result<(), String> {
         "everyone books",
         json!({"guests": guests, "capacity": capacity}),
     );
-    book(story, "room-hour", BOOKERS, guests / 15.0, HOUR, guests)?;
+    book(story, "room-hour", BOOKERS, guests / MEETING.as_secs_f64(), MEETING, f64::INFINITY)?;
     story.await_crossing(|_, _| Ok(()))?;
     story.inject()?;
     let came = story.await_newcomer(&before)?;
@@ -64,7 +64,7 @@ pub(crate) fn play(story: &mut Story<'_>) -> Result<(), String> {
         return Ok(());
     }
     let two = story.active();
-    // The hour ends by itself, as hours do: nobody is hung up on.
+    // Nobody comes any more, and nobody is hung up on.
     story.phones.farewell("room-hour")?;
     story.note("the hour is over", json!(story.watcher.now().rooms));
     story.await_departure(&two, before.len())
