@@ -25,6 +25,29 @@ fn subscribe(phone: &Phone, to: &str, event: &str, node: &Node<'_>) -> SipMessag
     reply
 }
 
+/// What the phone sends to the contact of its subscription to stay subscribed.
+fn refresh(phone: &Phone, reply: &SipMessage) -> SipMessage {
+    let fresh = subscription(phone, "nobody", "dialog");
+    let again = SipMessage::request("SUBSCRIBE", reply.uri_of("Contact").unwrap());
+    let headers = [
+        "Via",
+        "Max-Forwards",
+        "From",
+        "To",
+        "Call-ID",
+        "CSeq",
+        "Contact",
+        "Event",
+        "Accept",
+        "Expires",
+    ];
+    headers.iter().fold(again, |again, name| match *name {
+        "From" | "To" | "Call-ID" => again.with(name, reply.header(name).unwrap()),
+        "CSeq" => again.with(name, "20 SUBSCRIBE"),
+        _ => again.with(name, fresh.header(name).unwrap()),
+    })
+}
+
 #[test]
 fn a_lamp_shows_calls_at_another_node_and_goes_out() {
     let run = RunDir::new("ccp");
@@ -35,7 +58,11 @@ fn a_lamp_shows_calls_at_another_node_and_goes_out() {
         site.registered("bob", &nodes[0]),
     );
     let desk = site.registered("desk", &nodes[1]);
-    subscribe(&desk, "bob", "dialog", &nodes[1]);
+    let subscribed = subscribe(&desk, "bob", "dialog", &nodes[1]);
+    // The node that took it need not be there any more.
+    let refreshed = desk.ask(&refresh(&desk, &subscribed), nodes[0].kamailio.sip());
+    assert_eq!(refreshed.status(), Some(200));
+    notified(&desk, &nodes[0], "");
     // Twice: the second is answered at once, so that states follow each other as fast as they can.
     for _ in 0..2 {
         let mut call = alice.call(nodes[0].kamailio.sip(), "bob");
