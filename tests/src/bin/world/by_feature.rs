@@ -18,7 +18,9 @@ const CUSTOMERS: u32 = 2;
 const GUESTS: u32 = 3;
 /// A meeting of the hour that everyone books. One ends and another begins until the hour is over, however long a server boots.
 const MEETING: Duration = Duration::from_secs(40);
-/// Meetings that last longer than the hour: the server that drains waits for one of them.
+/// A meeting that began before the second server came and lasts longer than the hour, and some that begin on it: whichever
+/// drains waits for its last room.
+const LONG: Duration = Duration::from_secs(150);
 const LATE: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_secs(15);
 /// Shares of one server's capacity.
@@ -45,8 +47,17 @@ pub(crate) fn play(story: &mut Story<'_>) -> Result<(), String> {
         "everyone books",
         json!({"guests": guests, "capacity": capacity}),
     );
-    book(story, "room-hour", BOOKERS, guests / MEETING.as_secs_f64(), MEETING, f64::INFINITY)?;
+    book(
+        story,
+        "room-hour",
+        BOOKERS,
+        guests / MEETING.as_secs_f64(),
+        MEETING,
+        f64::INFINITY,
+    )?;
     story.await_crossing(|_, _| Ok(()))?;
+    let long = f64::from(GUESTS);
+    book(story, "room-long", REGULARS, long, LONG, long)?;
     story.inject()?;
     let came = story.await_newcomer(&before)?;
     let (late, host) = ((LATE_BOOKED * capacity).ceil(), came.host.clone());

@@ -2,7 +2,7 @@
 //! until the CCP tier is above its threshold; a third CCP comes, takes its share, and goes when the flood is over. Owns who
 //! calls when; what is judged stands in `judge`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -17,9 +17,12 @@ const FLOOD: std::ops::Range<u32> = 2..10;
 pub(crate) const OFFICES: u32 = FLOOD.end;
 /// The tier shall be so far above its threshold that one moment's luck does not end the flood's rise.
 const ENOUGH: f64 = 0.62;
-/// Registrations of one office in a second: all of its phones within half a minute, again and again.
-const REGISTRATIONS: f64 = 10.0;
-const CALLS: f64 = 1.0;
+/// Of one office, in a second.
+const REGISTRATIONS: f64 = 5.0;
+const CALLS: f64 = 0.4;
+const WATCHES: f64 = 0.4;
+/// What an office brings is seen in the tier's load only after a while.
+const WAVE: Duration = Duration::from_secs(3);
 const TALK: Duration = Duration::from_secs(8);
 /// Calls after which a newcomer has more than luck.
 const SHARE: u64 = 8;
@@ -36,13 +39,17 @@ enum Wave {
 pub(crate) fn play(story: &mut Story<'_>) -> Result<(), String> {
     let before = story.await_active(2)?;
     begin(story)?;
-    let mut waves = waves().into_iter();
+    let (mut waves, mut last) = (waves().into_iter().peekable(), Instant::now());
     story.note(
         "flood begins",
         json!({"offices": FLOOD.len(), "subscribers": FLOOD.len() * OFFICE as usize}),
     );
     let mut next = |story: &mut Story<'_>, load: f64| -> Result<(), String> {
-        match waves.next().filter(|_| load < ENOUGH) {
+        if load >= ENOUGH || last.elapsed() < WAVE {
+            return Ok(());
+        }
+        last = Instant::now();
+        match waves.next_if(|wave| may_begin(story, *wave)) {
             Some(wave) => flood(story, wave),
             None => Ok(()),
         }
@@ -90,7 +97,7 @@ fn begin(story: &mut Story<'_>) -> Result<(), String> {
         let what = Play {
             scenario: "world-register",
             office,
-            rate: REGISTRATIONS * 2.0,
+            rate: REGISTRATIONS * 3.0,
             talk: TALK,
             times: None,
         };
@@ -122,6 +129,16 @@ fn waves() -> Vec<Wave> {
     waves
 }
 
+/// Only who is registered is called: all of an office, before its first call.
+fn may_begin(story: &Story<'_>, wave: Wave) -> bool {
+    let Wave::Call(office) = wave else {
+        return true;
+    };
+    let ledger = story.ledger();
+    let is_there = |phone| ledger.registered.contains_key(&user(office, phone));
+    (0..OFFICE).all(is_there)
+}
+
 fn flood(story: &mut Story<'_>, wave: Wave) -> Result<(), String> {
     match wave {
         Wave::Register(office) => {
@@ -136,31 +153,12 @@ fn flood(story: &mut Story<'_>, wave: Wave) -> Result<(), String> {
                 .phones
                 .start(&format!("phones-flood-{office}"), what, &[])
         }
-        Wave::Call(office) => {
-            // Only who is registered is called: all of an office, before its first call.
-            let wanted = OFFICE as usize;
-            let prefix = user(office, 0)[..3].to_owned();
-            let ledger = story.ledger;
-            story
-                .watcher
-                .until(&format!("office {office} is registered"), PATIENCE, |_| {
-                    let ledger = ledger
-                        .lock()
-                        .unwrap_or_else(std::sync::PoisonError::into_inner);
-                    let count = ledger
-                        .registered
-                        .keys()
-                        .filter(|u| u.starts_with(&prefix))
-                        .count();
-                    (count >= wanted).then_some(())
-                })?;
-            call(story, &format!("call-flood-{office}"), office, CALLS)
-        }
+        Wave::Call(office) => call(story, &format!("call-flood-{office}"), office, CALLS),
         Wave::Watch(office) => {
             let what = Play {
                 scenario: "world-watch",
                 office,
-                rate: 2.0,
+                rate: WATCHES,
                 talk: Duration::from_secs(30),
                 times: None,
             };

@@ -177,15 +177,24 @@ impl<'a> Story<'a> {
         &mut self,
         mut push: impl FnMut(&mut Self, f64) -> Result<(), String>,
     ) -> Result<(), String> {
-        let end = Instant::now() + PATIENCE;
+        let (end, since) = (Instant::now() + PATIENCE, self.watcher.t());
         loop {
-            let now = self.watcher.now();
-            let load = self.kind.load(&now).unwrap_or(0.0);
-            if load > self.kind.threshold() {
-                self.marks.crossed.get_or_insert(now.t);
+            let (kind, threshold) = (self.kind, self.kind.threshold());
+            let load = kind.load(&self.watcher.now()).unwrap_or(0.0);
+            let above =
+                |m: &&Moment| m.t > since && kind.load(m).is_some_and(|load| load > threshold);
+            let crossed = self
+                .watcher
+                .course()
+                .moments
+                .iter()
+                .find(above)
+                .map(|m| m.t);
+            if crossed.is_some() {
+                self.marks.crossed = crossed;
                 self.note(
                     "load crossed",
-                    json!({"load": load, "threshold": self.kind.threshold()}),
+                    json!({"load": load, "threshold": threshold}),
                 );
                 return Ok(());
             }

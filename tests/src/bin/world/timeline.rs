@@ -49,7 +49,7 @@ pub(crate) fn draw(outcome: &Outcome, course: &Course) -> String {
     };
     canvas.text((LEFT, 40.0), 28, INK, Anchor::Start, &title);
     canvas.text((LEFT, 68.0), 18, GREY, Anchor::Start, &summary(outcome));
-    loads(&mut canvas, panel(0.0, 1.0), outcome, course);
+    loads(&mut canvas, panel(0.0, 100.0), outcome, course);
     members(&mut canvas, panel(1.0, 4.0), outcome, course);
     calls(&mut canvas, panel(2.0, most(course, |m| m.talking)), course);
     rooms(
@@ -103,8 +103,8 @@ fn key(canvas: &mut Canvas, panel: Panel, row: usize, color: &str, name: &str) {
 fn loads(canvas: &mut Canvas, panel: Panel, outcome: &Outcome, course: &Course) {
     panel.frame(
         canvas,
-        "Load: processors of the CCP tier; calls by capacity of the conference pool",
-        0.25,
+        "Load in percent: processors of the CCP tier; calls by capacity of the conference pool",
+        25.0,
         false,
     );
     let series: [(&str, &str, fn(&Moment) -> Option<f64>); 2] = [
@@ -115,11 +115,11 @@ fn loads(canvas: &mut Canvas, panel: Panel, outcome: &Outcome, course: &Course) 
         let points = course
             .moments
             .iter()
-            .filter_map(|m| Some(panel.at(m.t, of(m)?.min(1.0))));
+            .filter_map(|m| Some(panel.at(m.t, of(m)?.min(1.0) * 100.0)));
         canvas.line(&points.collect::<Vec<_>>(), color, 2.5, "");
         key(canvas, panel, row, color, name);
     }
-    let threshold = outcome.kind.threshold();
+    let threshold = outcome.kind.threshold() * 100.0;
     let ends = [panel.at(0.0, threshold), panel.at(panel.seconds, threshold)];
     canvas.line(&ends, INK, 1.5, "stroke-dasharray=\"3 5\"");
 }
