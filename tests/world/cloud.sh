@@ -26,10 +26,14 @@ up() {
 
 down() {
     has_namespace cloud || return 0
-    # It would mourn its broker for ten seconds.
-    run "$OPENSTACK/service.sh" kill heat-engine
-    run "$OPENSTACK/down.sh" --wipe
-    remove_groups cloud
+    # Nothing of it is there if this was broken off the last time.
+    if [ -e "$DIR/openstack/endpoints.env" ]; then
+        # It would mourn its broker for ten seconds.
+        run "$OPENSTACK/service.sh" kill heat-engine
+        run "$OPENSTACK/down.sh" --wipe
+    fi
+    # The last process may still be on its way out of the kernel.
+    await 20 "the cloud's processes are gone" remove_groups cloud
     "$HERE/net.sh" detach cloud
     rm -rf "$DIR/openstack"
 }

@@ -43,11 +43,11 @@ enter_groups() { # enter_groups NAME: this process
     for controller in "${CONTROLLERS[@]}"; do echo "$BASHPID" >"$(group "$controller" "$1")/cgroup.procs"; done
 }
 
-remove_groups() { # remove_groups NAME: what a host's own init made below goes first
+remove_groups() { # remove_groups NAME: what a host's own init made below goes first; fails while a process is left
     local controller path
     for controller in "${CONTROLLERS[@]}"; do
         path=$(group "$controller" "$1")
-        if [ -d "$path" ]; then find "$path" -depth -type d -exec rmdir {} +; fi
+        if [ -d "$path" ]; then find "$path" -depth -type d -exec rmdir {} + || return 1; fi
     done
 }
 

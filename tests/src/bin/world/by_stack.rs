@@ -27,6 +27,17 @@ const TALK: Duration = Duration::from_secs(8);
 /// Calls after which a newcomer has more than luck.
 const SHARE: u64 = 8;
 
+/// Each time all offices are there and the tier still has room, everybody tries so much harder, up to the last of these.
+const HARDER: f64 = 1.5;
+const HARDEST: f64 = 6.0;
+
+/// What has not come yet.
+struct Flood {
+    waves: Vec<Wave>,
+    last: Instant,
+    pace: f64,
+}
+
 /// One step of the flood.
 #[derive(Clone, Copy)]
 enum Wave {
@@ -35,32 +46,54 @@ enum Wave {
     Watch(u32),
 }
 
+impl Flood {
+    fn new() -> Self {
+        Self {
+            waves: waves(),
+            last: Instant::now(),
+            pace: 1.0,
+        }
+    }
+
+    /// One wave more, if the tier has room for it.
+    fn rise(&mut self, story: &mut Story<'_>, load: f64) -> Result<(), String> {
+        if load >= ENOUGH || self.last.elapsed() < WAVE {
+            return Ok(());
+        }
+        self.last = Instant::now();
+        if let Some(at) = self.waves.iter().position(|wave| may_begin(story, *wave)) {
+            return flood(story, self.waves.remove(at));
+        }
+        if self.pace >= HARDEST {
+            return Ok(());
+        }
+        self.pace = (self.pace * HARDER).min(HARDEST);
+        story.note("everybody tries harder", json!(self.pace));
+        story
+            .phones
+            .pace("phones-flood", REGISTRATIONS * self.pace)?;
+        story.phones.pace("call-flood", CALLS * self.pace)
+    }
+}
+
 /// From beginning to end, or to the newcomer's first calls if something was killed for good.
 pub(crate) fn play(story: &mut Story<'_>) -> Result<(), String> {
     let before = story.await_active(2)?;
     begin(story)?;
-    let (mut waves, mut last) = (waves().into_iter().peekable(), Instant::now());
+    let mut flood = Flood::new();
     story.note(
         "flood begins",
         json!({"offices": FLOOD.len(), "subscribers": FLOOD.len() * OFFICE as usize}),
     );
-    let mut next = |story: &mut Story<'_>, load: f64| -> Result<(), String> {
-        if load >= ENOUGH || last.elapsed() < WAVE {
-            return Ok(());
-        }
-        last = Instant::now();
-        match waves.next_if(|wave| may_begin(story, *wave)) {
-            Some(wave) => flood(story, wave),
-            None => Ok(()),
-        }
-    };
+    let mut next = |story: &mut Story<'_>, load: f64| flood.rise(story, load);
     story.await_crossing(&mut next)?;
     story.inject()?;
     // What is above the threshold for one look only is no flood yet.
-    for _ in 0..8 {
+    let end = Instant::now() + PATIENCE;
+    while story.watcher.now().members("ccp").count() <= before.len() && Instant::now() < end {
         let load = story.kind.load(&story.watcher.now()).unwrap_or(0.0);
         next(story, load)?;
-        std::thread::sleep(Duration::from_secs(1));
+        std::thread::sleep(Duration::from_millis(500));
     }
     let came = story.await_newcomer(&before)?;
     let name = came.name.clone();

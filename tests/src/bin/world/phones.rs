@@ -186,17 +186,17 @@ impl<'a> Phones<'a> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A caller goes on with so many in a second, by sipp's control socket.
-    pub(crate) fn pace(&mut self, name: &str, rate: f64) -> Result<(), String> {
-        let found = self.callers.iter_mut().position(|c| c.name == name);
-        let at = found.ok_or_else(|| format!("there is no caller {name}"))?;
-        let port = self.callers[at].control;
-        let (host, text) = (self.callers[at].address, format!("cset rate {rate}"));
+    /// Callers whose name begins so go on with so many each in a second, by sipp's control socket.
+    pub(crate) fn pace(&mut self, prefix: &str, rate: f64) -> Result<(), String> {
+        let meant = self.callers.iter().filter(|c| c.name.starts_with(prefix));
+        let places: Vec<_> = meant.map(|c| (c.address, c.control)).collect();
+        let text = format!("cset rate {rate}");
         inside("phones", || {
-            let socket = std::net::UdpSocket::bind((host, 0)).map_err(|e| e.to_string())?;
-            socket
-                .send_to(text.as_bytes(), (host, port))
-                .map_err(|e| e.to_string())?;
+            for (host, port) in places {
+                let socket = std::net::UdpSocket::bind((host, 0)).map_err(|e| e.to_string())?;
+                let sent = socket.send_to(text.as_bytes(), (host, port));
+                sent.map_err(|e| e.to_string())?;
+            }
             Ok(())
         })?
     }
