@@ -33,7 +33,7 @@ down() {
         run "$OPENSTACK/down.sh" --wipe
     fi
     # The last process may still be on its way out of the kernel.
-    await 20 "the cloud's processes are gone" remove_groups cloud
+    await 60 "the cloud's processes are gone" remove_groups cloud
     "$HERE/net.sh" detach cloud
     rm -rf "$DIR/openstack"
 }

@@ -27,9 +27,10 @@ const TALK: Duration = Duration::from_secs(8);
 /// Calls after which a newcomer has more than luck.
 const SHARE: u64 = 8;
 
-/// Each time all offices are there and the tier still has room, everybody tries so much harder, up to the last of these.
-const HARDER: f64 = 1.5;
-const HARDEST: f64 = 6.0;
+/// When all offices are there and the tier still has room, phones register so much oftener, up to the last of these; and so
+/// much less often when it has none: the tier is to be busy, not drowned.
+const OFTENER: f64 = 1.25;
+const OFTENEST: f64 = 6.0;
 
 /// What has not come yet.
 struct Flood {
@@ -55,24 +56,28 @@ impl Flood {
         }
     }
 
-    /// One wave more, if the tier has room for it.
+    /// One wave more, if the tier has room for it; less of what is there, if not.
     fn rise(&mut self, story: &mut Story<'_>, load: f64) -> Result<(), String> {
-        if load >= ENOUGH || self.last.elapsed() < WAVE {
+        if self.last.elapsed() < WAVE {
             return Ok(());
         }
         self.last = Instant::now();
-        if let Some(at) = self.waves.iter().position(|wave| may_begin(story, *wave)) {
+        let has_room = load < ENOUGH;
+        let ready = self.waves.iter().position(|wave| may_begin(story, *wave));
+        if let Some(at) = ready.filter(|_| has_room) {
             return flood(story, self.waves.remove(at));
         }
-        if self.pace >= HARDEST {
+        let pace = if has_room {
+            self.pace * OFTENER
+        } else {
+            self.pace / OFTENER
+        };
+        let pace = pace.clamp(1.0, OFTENEST);
+        if (pace - self.pace).abs() < 0.01 {
             return Ok(());
         }
-        self.pace = (self.pace * HARDER).min(HARDEST);
-        story.note("everybody tries harder", json!(self.pace));
-        story
-            .phones
-            .pace("phones-flood", REGISTRATIONS * self.pace)?;
-        story.phones.pace("call-flood", CALLS * self.pace)
+        self.pace = pace;
+        story.phones.pace("phones-flood", REGISTRATIONS * pace)
     }
 }
 
