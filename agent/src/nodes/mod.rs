@@ -3,6 +3,7 @@
 //! A node is one Kamailio and the agent beside it. This owns the words in which nodes are told
 //! apart and summed; it must not fetch or send anything.
 
+mod expected;
 pub mod host;
 pub mod lead;
 pub mod roster;
@@ -15,7 +16,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use sum::{Expected, Nodes, PoolSum, Waited};
+pub use expected::{Expected, Waited};
+pub use sum::{Nodes, PoolSum};
 
 /// The name of a node that is named by its address; names have no colons.
 pub fn node_at(address: std::net::IpAddr) -> String {

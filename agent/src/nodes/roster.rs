@@ -14,8 +14,7 @@
 
 use tokio::sync::watch;
 
-use super::sum::Expected;
-use super::{Waited, node_at};
+use super::{Expected, Waited, node_at};
 use crate::inventory::{Entries, Known, MemberState};
 
 /// Which nodes there are.

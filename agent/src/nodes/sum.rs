@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{FeatureReport, NodeReport, PoolReport};
+use super::{Expected, FeatureReport, NodeReport, PoolReport, Waited};
 
 /// The other nodes that serve the same pools.
 ///
@@ -21,36 +21,6 @@ pub struct Nodes {
     unknown: Option<String>,
     /// What nodes counted that are gone: sums go on over them.
     gone: Gone,
-}
-
-/// The nodes that there are.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Expected {
-    /// By name; the own one may be among them.
-    pub nodes: BTreeMap<String, Waited>,
-    /// Why there may be others, if so: then nothing is known to be nowhere in use.
-    pub unknown: Option<String>,
-}
-
-/// When a node is waited for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Waited {
-    /// Once it said what it has in a pool.
-    OnceItSpoke,
-    /// Always.
-    #[default]
-    Always,
-}
-
-impl Expected {
-    /// These, all of them always.
-    pub fn all(names: &[String]) -> Expected {
-        let names = names.iter();
-        Expected {
-            nodes: names.map(|name| (name.clone(), Waited::Always)).collect(),
-            unknown: None,
-        }
-    }
 }
 
 /// What nodes had counted when they went.
@@ -109,14 +79,19 @@ impl Nodes {
     /// counted.
     pub fn expect(&mut self, expected: &Expected) {
         let mut known = std::mem::take(&mut self.others);
-        let others = expected.nodes.iter().filter(|(name, _)| **name != self.own);
-        self.others = others
-            .map(|(name, waited)| {
-                let mut heard = known.remove(name).unwrap_or_default();
-                heard.waited = *waited;
-                (name.clone(), heard)
-            })
-            .collect();
+        for (name, waited) in &expected.nodes {
+            if *name == self.own {
+                continue;
+            }
+            // One that joins though it was there already is another machine with the same address.
+            let stays = known.get(name).is_some_and(|heard| heard.waited <= *waited);
+            let heard = stays.then(|| known.remove(name)).flatten();
+            let heard = Heard {
+                waited: *waited,
+                ..heard.unwrap_or_default()
+            };
+            self.others.insert(name.clone(), heard);
+        }
         for heard in known.into_values() {
             self.gone.add(heard);
         }

@@ -1,6 +1,7 @@
 //! One etcd server on loopback, with its data in a directory of its own.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
@@ -65,6 +66,12 @@ impl Etcd {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+
+    /// Forgets all that it stored; it must not run.
+    pub(crate) fn forget(&self) {
+        let data: &Path = &self.directory.path().join("default.etcd");
+        std::fs::remove_dir_all(data).unwrap();
     }
 }
 

@@ -11,7 +11,10 @@ mod etcd;
 mod harness;
 
 mod command_line;
+mod hosts;
+mod inventory;
 mod life_of_a_member;
+mod nodes_of_a_pool;
 mod operating;
 mod reload;
 mod restart;

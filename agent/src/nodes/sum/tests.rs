@@ -300,6 +300,19 @@ fn a_node_that_boots_blocks_nothing_until_it_spoke_of_a_pool() {
 }
 
 #[test]
+fn a_machine_that_boots_at_the_address_of_one_that_went_blocks_nothing() {
+    let mut nodes = nodes(&["own", "a"]);
+    nodes.hear(&report("a", 100.0, 3), 100.0);
+    nodes.hear(&report("a", 101.0, 5), 101.0);
+    assert_eq!(nodes.pool("p").started, 2);
+    nodes.expect(&members(&[("a", Waited::OnceItSpoke)]));
+    assert_eq!(nodes.calls_elsewhere("p", "m", 200.0), Some(0));
+    assert_eq!(nodes.pool("p").started, 2, "sums only grow");
+    nodes.expect(&members(&[("a", Waited::Always)]));
+    assert_eq!(nodes.calls_elsewhere("p", "m", 200.0), None);
+}
+
+#[test]
 fn an_active_node_that_never_spoke_blocks() {
     let mut nodes = nodes(&["own"]);
     nodes.expect(&members(&[("new", Waited::OnceItSpoke)]));
