@@ -76,6 +76,8 @@ up() { # up HOST ADDRESS [--cpu CORES] [--memory MB] [--seed DIRECTORY]
     "$HERE/net.sh" attach "$host" "$address"
     make_groups "$host"
     if [ -n "$cores" ]; then limit_cores "$host" "$([ -n "$seed" ] && nproc || echo "$cores")"; fi
+    # On few processors a machine that boots must not take those of hosts that serve.
+    [ -z "$seed" ] || echo 512 >"$(group cpu "$host")/cpu.shares"
     [ -z "$memory_mb" ] || echo "${memory_mb}M" >"$(group memory "$host")/memory.limit_in_bytes"
     (
         enter_groups "$host"
@@ -83,7 +85,7 @@ up() { # up HOST ADDRESS [--cpu CORES] [--memory MB] [--seed DIRECTORY]
     ) >"$DIR/hosts/$host/console.log" 2>&1 </dev/null 9>&- &
     echo "$! $(start_time $!)" >"$DIR/hosts/$host/boot"
     await 60 "host $host boots" find_init "$host"
-    if [ -n "$cores" ] && [ -n "$seed" ]; then setsid "$HERE/host.sh" settle "$host" "$cores" >/dev/null 2>&1 </dev/null 9>&- & fi
+    if [ -n "$seed" ]; then setsid "$HERE/host.sh" settle "$host" "$cores" >/dev/null 2>&1 </dev/null 9>&- & fi
 }
 
 settle() { # settle HOST CORES: its share, from the end of its first boot on
@@ -93,7 +95,8 @@ settle() { # settle HOST CORES: its share, from the end of its first boot on
         init_of "$1" >/dev/null || return 0
         sleep 0.5
     done
-    limit_cores "$1" "$2"
+    echo 4096 >"$(group cpu "$1")/cpu.shares"
+    if [ -n "$2" ]; then limit_cores "$1" "$2"; fi
 }
 
 state() { # state HOST

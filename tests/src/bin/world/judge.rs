@@ -133,7 +133,7 @@ pub(crate) fn figures(
             None => figure,
         });
     };
-    let how = |text: &dyn Fn(&Outcome) -> String| outcome.map_or(why.to_owned(), |o| text(o));
+    let how = |text: &dyn Fn(&Outcome) -> String| outcome.map_or(why.to_owned(), text);
     let calls = how(&|o| {
         format!(
             "of {} offered, {} answered, {} refused first, {} by the other balancer; by their callers",

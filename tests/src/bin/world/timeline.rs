@@ -100,6 +100,9 @@ fn key(canvas: &mut Canvas, panel: Panel, row: usize, color: &str, name: &str) {
     canvas.text((x + 34.0, y + 6.0), 16, INK, Anchor::Start, name);
 }
 
+/// What is drawn of a moment, from 0 to 1.
+type Reading = fn(&Moment) -> Option<f64>;
+
 fn loads(canvas: &mut Canvas, panel: Panel, outcome: &Outcome, course: &Course) {
     panel.frame(
         canvas,
@@ -107,7 +110,7 @@ fn loads(canvas: &mut Canvas, panel: Panel, outcome: &Outcome, course: &Course) 
         25.0,
         false,
     );
-    let series: [(&str, &str, fn(&Moment) -> Option<f64>); 2] = [
+    let series: [(&str, &str, Reading); 2] = [
         ("CCP processors", BLUE, |m| m.processor("ccp")),
         ("conference", PURPLE, |m| m.load("conference")),
     ];
