@@ -29,10 +29,10 @@ pub(super) enum InventoryCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct FollowArguments {
-    /// A server of etcd, as https://etcd1.example.net:2379; more of them by further options or commas
+    /// A server of etcd, as `https://etcd1.example.net:2379`; more of them by further options or commas
     #[arg(long, required = true, value_delimiter = ',', env = "KAMSCALE_ETCD")]
     etcd: Vec<String>,
-    /// Where all keys begin, as in the agents' [lease]
+    /// Where all keys begin, as in the agents' section `lease`
     #[arg(long, default_value = "/kamscale", env = "KAMSCALE_ETCD_PREFIX")]
     prefix: String,
     /// An instance whose pools count; without any all that store some
