@@ -90,6 +90,8 @@ step_build() {
     local MAY_BE_EMPTY=yes
     execute build-module "build of the module" cargo build --release -p kamscale-module
     execute build-agent "build of the agent" cargo build --release -p kamscale-agent
+    # The name that `make build` gives it, and by which hosts load it.
+    ln -sfn libkamscale.so "$TARGET/release/kamscale.so"
 }
 step_end-to-end() { cargo_test end-to-end "end to end with a real Kamailio" --release -p kamscale-tests; }
 step_kamailio-6.0() { execute kamailio-6.0 "end to end with Kamailio 6.0" scripts/test-6.0.sh --short; }
