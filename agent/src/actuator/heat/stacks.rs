@@ -1,6 +1,6 @@
 //! The stacks of a pool of which each member is one: makes them, looks at them, lets them go.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -48,6 +48,8 @@ pub(super) struct Seen {
     pub(super) stacks: BTreeMap<String, StackSummary>,
     /// Addresses by the id of the stack.
     pub(super) addresses: HashMap<String, Vec<Option<IpAddr>>>,
+    /// Stacks whose addresses were read before Heat had finished them: machines may have been missing.
+    early: HashSet<String>,
 }
 
 impl StackPerMember {
@@ -161,9 +163,11 @@ impl StackPerMember {
             let mut seen = self.seen();
             let ids: Vec<&String> = ours.values().map(|stack| &stack.id).collect();
             seen.addresses.retain(|id, _| ids.contains(&id));
-            let unread = ours
-                .values()
-                .filter(|stack| !is_broken(stack) && !seen.addresses.contains_key(&stack.id));
+            seen.early.retain(|id| ids.contains(&id));
+            let unread = ours.values().filter(|stack| {
+                let was_early = seen.early.contains(&stack.id) && !stack.status.is_coming();
+                !is_broken(stack) && (was_early || !seen.addresses.contains_key(&stack.id))
+            });
             let unread = unread.map(|stack| (stack.path(), stack.status.is_coming()));
             let unread: Vec<(StackPath, bool)> = unread.collect();
             seen.stacks = ours;
@@ -181,7 +185,7 @@ impl StackPerMember {
         Ok(())
     }
 
-    /// Of a stack that Heat has not finished all addresses or none: others may follow.
+    /// Of a stack that Heat has not finished those that it has by now: all are read again when it is complete.
     async fn read_addresses(&self, path: &StackPath, is_coming: bool) -> Result<(), ActuatorError> {
         let stack = match self.heat.stack(path, true).await {
             Ok(stack) => stack,
@@ -196,11 +200,14 @@ impl StackPerMember {
             let single = stack.output(&self.config.address_output);
             addresses = vec![single.and_then(view::address)];
         }
-        let is_whole = !is_coming || addresses.iter().all(Option::is_some);
-        if is_whole && addresses.iter().any(Option::is_some) {
-            self.seen()
-                .addresses
-                .insert(path.id().to_owned(), addresses);
+        if addresses.iter().any(Option::is_some) {
+            let mut seen = self.seen();
+            if is_coming {
+                seen.early.insert(path.id().to_owned());
+            } else {
+                seen.early.remove(path.id());
+            }
+            seen.addresses.insert(path.id().to_owned(), addresses);
         }
         Ok(())
     }
