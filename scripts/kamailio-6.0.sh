@@ -5,6 +5,7 @@
 #   bin/         kamailio and kamcmd of that root, started by its own loader: the same files, addresses and user as here
 #   kamailio/    its headers (scripts/kamailio-headers.sh)
 #   complete     stamp: the version of the package
+#   packages     stamp: which packages are unpacked
 #   scripts/kamailio-6.0.sh        what is there already is not fetched again
 # Needs neither root nor a chroot. Where Debian 13's archives cannot be reached it prints SKIPPED and ends with 3.
 set -euo pipefail
@@ -13,7 +14,8 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$ROOT/scripts/archives.sh"
 BASE=${KAMSCALE_TARGET_6_0:-${CARGO_TARGET_DIR:-$ROOT/target}/kamailio-6.0}
 SUITE=trixie
-PACKAGES=(kamailio kamailio-extra-modules kamailio-lua-modules kamailio-python3-modules kamailio-tls-modules)
+PACKAGES=(kamailio kamailio-extra-modules kamailio-lua-modules kamailio-mysql-modules kamailio-presence-modules
+    kamailio-python3-modules kamailio-tls-modules)
 
 say() { printf 'kamailio-6.0: %s\n' "$*"; }
 
@@ -67,8 +69,7 @@ command -v apt-get >/dev/null || skip "there is no apt-get"
 command -v dpkg-deb >/dev/null || skip "there is no dpkg-deb"
 mkdir -p "$BASE"
 TRIPLET=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)
-# (The module of the package that came last to the list: who has an older copy gets a new one.)
-if [ -s "$BASE/complete" ] && compgen -G "$BASE/root/usr/lib/*/kamailio/modules/tls.so" >/dev/null; then
+if [ -s "$BASE/complete" ] && [ "$(cat "$BASE/packages" 2>/dev/null)" = "${PACKAGES[*]}" ]; then
     VERSION=$(cat "$BASE/complete")
 else
     WORK=$(mktemp -d "$BASE/work.XXXXXX")
@@ -81,5 +82,6 @@ HAVE=$("$BASE/bin/kamailio" -v | sed -n 's/^version: kamailio \([^ ]*\).*/\1/p')
 [[ $VERSION = *"${HAVE:-nothing}"* ]] || skip "its program says version '$HAVE', its package $VERSION"
 CARGO_TARGET_DIR=$BASE "$ROOT/scripts/kamailio-headers.sh" "$VERSION" "$SUITE" ||
     skip "the headers of kamailio $VERSION cannot be had"
+echo "${PACKAGES[*]}" >"$BASE/packages"
 echo "$VERSION" >"$BASE/complete"
 say "kamailio $HAVE in $BASE"

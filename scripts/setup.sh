@@ -105,7 +105,9 @@ bind9-dnsutils|dig, nsupdate|has_command nsupdate|world puppet puppetserver
 haproxy|the way to the active database node|has_command haproxy|test world
 galera-4|a cluster of databases|has_file /usr/lib/galera/libgalera_smm.so|world
 rsync|how a database node gets its first copy|has_command rsync|world
-debootstrap|unpacks a release that has Asterisk|has_command debootstrap|world
+jq|reads what the services say|has_command jq|world
+curl|asks them|has_command curl|world
+bsdextrautils|column: tables for who watches|has_command column|world
 cloud-init|the first boot of a server|has_command cloud-init|world
 systemd-container|boots hosts with an init of their own|has_command systemd-nspawn|world
 nftables|parts a pair of hosts|has_command nft|world

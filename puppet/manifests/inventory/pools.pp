@@ -41,18 +41,14 @@ class kamscale::inventory::pools (
     }
     $all + { $entry[0] => $members }
   }
+  kamscale_pool { unique($exported + $pools.keys):
+    socket => $socket,
+    purge  => true,
+  }
   $exported.each |$pool| {
-    kamscale_pool { $pool:
-      socket => $socket,
-      purge  => true,
-    }
     Kamscale_member <<| tag == "kamscale_exported_${pool}" |>>
   }
   $pools.each |$pool, $members| {
-    kamscale_pool { $pool:
-      socket => $socket,
-      purge  => true,
-    }
     $members.each |$name, $attributes| {
       kamscale_member { "${pool}/${name}":
         ensure => present,

@@ -1,7 +1,7 @@
 # @summary Asterisk as the media server
 #
 # All that is special to Asterisk is here and in templates/media/asterisk: another program stands beside it as a class that
-# reads the same `kamscale::media`. Asterisk 16 and 22 are run by tests; Debian 12 has none, so there `packages` names those
+# reads the same `kamscale::media`. Asterisk 16 is run by tests, 22 is not; Debian 12 has none, so there `packages` names those
 # of the site's own archive, or none if the image has it.
 #
 # A new configuration is loaded without touching a call; `asterisk.conf`, `modules.conf` and the transports of `pjsip.conf` are

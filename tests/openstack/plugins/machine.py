@@ -24,6 +24,7 @@ import uuid
 
 from heat.common import exception
 from heat.engine import attributes, properties, resource
+from heat.engine.plugins.sip_member import read, write
 
 PROGRAMS = pathlib.Path(__file__).resolve().parents[2] / 'world'
 WORLD = pathlib.Path(os.environ.get('KAMSCALE_WORLD_DIR', '/nonexistent'))
@@ -40,21 +41,6 @@ def alone():
     with open(MACHINES / '.lock', 'w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def read(path):
-    """A record, or None."""
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-
-
-def write(path, record):
-    """A record that is there whole or not at all."""
-    part = path.with_suffix('.part')
-    part.write_text(json.dumps(record))
-    part.rename(path)
 
 
 def journal(event, record):

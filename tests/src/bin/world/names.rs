@@ -4,8 +4,8 @@ use crate::platform::{answer, command_in};
 
 /// The SIP domain of the platform.
 pub(crate) const DOMAIN: &str = "example.test";
-/// Primary and secondary.
-pub(crate) const SERVERS: [&str; 2] = ["10.77.0.10", "10.77.0.11"];
+/// Primary and secondary: host and address.
+pub(crate) const SERVERS: [(&str, &str); 2] = [("dns1", "10.77.0.10"), ("dns2", "10.77.0.11")];
 
 /// The records of a name at one server, one a line, sorted; an error if the server is away.
 pub(crate) fn ask(server: &str, kind: &str, name: &str) -> Result<Vec<String>, String> {
@@ -27,7 +27,7 @@ pub(crate) fn ask(server: &str, kind: &str, name: &str) -> Result<Vec<String>, S
 /// The same at the first server that answers.
 pub(crate) fn resolve(kind: &str, name: &str) -> Result<Vec<String>, String> {
     let mut why = String::new();
-    for server in SERVERS {
+    for (_, server) in SERVERS {
         match ask(server, kind, name) {
             Ok(found) if !found.is_empty() => return Ok(found),
             Ok(_) => why = format!("{server} knows no {kind} of {name}"),

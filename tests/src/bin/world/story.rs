@@ -370,7 +370,7 @@ impl<'a> Story<'a> {
 
     /// Everybody hangs up; what is registered must be in the database.
     pub(crate) fn end(&mut self) {
-        for callers in ["room", "call", "queue", "watch", "flood"] {
+        for callers in ["room", "call", "queue", "watch"] {
             if let Err(why) = self.phones.farewell(callers) {
                 self.problem(why);
             }

@@ -19,33 +19,33 @@ pub(crate) struct Member {
     pub(crate) host: String,
 }
 
-/// One place, and whether the member stands there.
+/// One place, and whether the member stands there; `None` if it cannot be asked, which is neither.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) what: String,
-    pub(crate) has_it: bool,
+struct Place {
+    what: String,
+    has_it: Option<bool>,
 }
 
-fn place(what: String, has_it: bool) -> Place {
+fn place(what: String, has_it: Option<bool>) -> Place {
     Place { what, has_it }
 }
 
-/// All places. One that cannot be asked counts as one that has the member: nobody knows better.
-pub(crate) fn places(platform: &Platform, member: &Member) -> Vec<Place> {
-    let mut places = in_dns(member);
+/// All places that run.
+fn places(platform: &Platform, member: &Member) -> Vec<Place> {
+    let mut places = in_dns(platform, member);
     if member.pool == "ccp" {
         places.push(in_database(member));
     }
     for host in platform.hosts() {
         if serves(&host, &member.pool, platform) {
             let said = Platform::run(&host, &["kamcmd", "kamscale.members", &member.pool]);
-            let has_it = said.map_or(true, |text| names_it(&text, member));
+            let has_it = said.ok().map(|text| names_it(&text, member));
             places.push(place(format!("table of {host}"), has_it));
         }
         if let Some(text) = platform.read(&host, INVENTORY) {
             places.push(place(
                 format!("inventory of {host}"),
-                names_it(&text, member),
+                Some(names_it(&text, member)),
             ));
         }
     }
@@ -56,7 +56,7 @@ pub(crate) fn places(platform: &Platform, member: &Member) -> Vec<Place> {
 pub(crate) fn left(platform: &Platform, member: &Member) -> Vec<String> {
     let mut left: Vec<String> = places(platform, member)
         .into_iter()
-        .filter(|p| p.has_it)
+        .filter(|p| p.has_it != Some(false))
         .map(|p| p.what)
         .collect();
     if !member.host.is_empty() {
@@ -74,7 +74,8 @@ pub(crate) fn left(platform: &Platform, member: &Member) -> Vec<String> {
 /// Places that do not have a member yet that came.
 pub(crate) fn missing(platform: &Platform, member: &Member) -> Vec<String> {
     let places = places(platform, member).into_iter();
-    places.filter(|p| !p.has_it).map(|p| p.what).collect()
+    let without = places.filter(|p| p.has_it != Some(true));
+    without.map(|p| p.what).collect()
 }
 
 /// Whether a host's Kamailio sends calls to a pool.
@@ -98,15 +99,17 @@ fn names_it(text: &str, member: &Member) -> bool {
     is_there(&member.address) || is_there(&member.name)
 }
 
-fn in_dns(member: &Member) -> Vec<Place> {
+/// A name server that was killed has nothing to say, and nobody asks it.
+fn in_dns(platform: &Platform, member: &Member) -> Vec<Place> {
     let mut places = Vec::new();
-    for server in SERVERS {
+    let running = SERVERS
+        .into_iter()
+        .filter(|(host, _)| platform.init(host).is_some());
+    for (host, server) in running {
         let mut ask = |kind: &str, name: &str| {
-            let said = names::ask(server, kind, name);
-            // A name server that was killed has nothing to say, and nobody asks it.
-            let Ok(records) = said else { return };
-            let has_it = records.iter().any(|r| names_it(r, member));
-            places.push(place(format!("{kind} of {name} at {server}"), has_it));
+            let said = names::ask(server, kind, name).ok();
+            let has_it = said.map(|records| records.iter().any(|r| names_it(r, member)));
+            places.push(place(format!("{kind} of {name} at {host}"), has_it));
         };
         ask("A", &format!("{}.{DOMAIN}", member.name));
         if member.pool == "ccp" {
@@ -122,7 +125,7 @@ fn in_database(member: &Member) -> Place {
     let rows = database::ask(&format!(
         "SELECT COUNT(*) FROM mysql.user WHERE host = '{host}'"
     ));
-    let has_it = rows.map_or(true, |rows| rows.first().is_none_or(|n| n != "0"));
+    let has_it = rows.ok().and_then(|rows| Some(rows.first()? != "0"));
     place("grants of the database".into(), has_it)
 }
 
