@@ -29,6 +29,7 @@ pub(crate) struct Caller {
     process: Process,
     address: Ipv4Addr,
     control: u16,
+    is_hushed: bool,
     is_closed: bool,
 }
 
@@ -157,6 +158,7 @@ impl<'a> Phones<'a> {
             process,
             address: address(what.office),
             control,
+            is_hushed: false,
             is_closed: false,
         });
         Ok(())
@@ -201,14 +203,12 @@ impl<'a> Phones<'a> {
         })?
     }
 
-    /// No new calls of callers whose name begins so; returns at once.
+    /// No new calls of callers whose name begins so; returns at once. Told a second time, sipp would break off its calls.
     pub(crate) fn hush(&mut self, prefix: &str) {
-        for caller in self
-            .callers
-            .iter_mut()
-            .filter(|c| c.name.starts_with(prefix))
-        {
+        let meant = |c: &&mut Caller| c.name.starts_with(prefix) && !c.is_hushed;
+        for caller in self.callers.iter_mut().filter(meant) {
             caller.process.signal(Signal::USR1);
+            caller.is_hushed = true;
         }
     }
 
