@@ -143,6 +143,12 @@ impl Lease {
         now.checked_add(self.leads_for()?)
     }
 
+    /// The number of the etcd lease that is held. If it is another than before, the lead was won anew, and what etcd has may be
+    /// another's, or nothing.
+    pub fn held(&self) -> Option<u64> {
+        self.standing().lease
+    }
+
     /// For how long this node may still act.
     fn leads_for(&self) -> Option<Duration> {
         self.standing().left(self.clock.now())

@@ -40,6 +40,17 @@ pub struct Standing {
     pub problem: Option<String>,
 }
 
+impl Standing {
+    /// Whether it differs from an earlier one in nothing but what is stored by now, and until when this node leads.
+    pub fn is_only_stored_since(&self, before: &Standing) -> bool {
+        let revision = |standing: &Standing| standing.shared.as_ref().map(|it| it.revision);
+        self.stored != before.stored
+            && (self.leads, self.term, &self.leader) == (before.leads, before.term, &before.leader)
+            && revision(self) == revision(before)
+            && self.problem == before.problem
+    }
+}
+
 /// What the leader wants stored.
 #[derive(Debug, Clone, Default)]
 pub struct Handed {
@@ -72,6 +83,7 @@ impl Lead {
             handed: handed_receiver,
             able: able_receiver,
             stored: Values::new(),
+            held: None,
             kept: None,
             keep_every,
         };
@@ -151,6 +163,8 @@ struct Work {
     able: watch::Receiver<bool>,
     /// What this leader stored.
     stored: Values,
+    /// The number of the lease with which this term began.
+    held: Option<u64>,
     /// When the lease was asked for last.
     kept: Option<Instant>,
     keep_every: Duration,
@@ -206,9 +220,11 @@ impl Work {
         }
     }
 
-    /// The first moment of a term: what the last leader stored is what this one goes on with.
+    /// The first moment of a term: what the last leader stored is what this one goes on with. A lease that was lost and won
+    /// again begins one, too: an etcd that forgets a lease may have forgotten all that was stored.
     async fn lead(&mut self) -> Result<(), LeaseError> {
-        if self.standing.borrow().leads {
+        let held = self.lease.held();
+        if self.standing.borrow().leads && self.held == held {
             return Ok(());
         }
         let loaded = self.lease.load(0).await?;
@@ -216,6 +232,7 @@ impl Work {
             .as_ref()
             .map(|shared| shared.values.clone())
             .unwrap_or_default();
+        self.held = held;
         self.standing.send_modify(|standing| {
             standing.leads = true;
             standing.leader = None;
@@ -288,6 +305,35 @@ impl Work {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn that_the_own_state_is_stored_is_told_from_news_that_ask_for_a_round() {
+        let before = Standing {
+            leads: true,
+            term: 1,
+            stored: (3, 7),
+            ..Standing::default()
+        };
+        let with = |change: fn(&mut Standing)| {
+            let mut standing = before.clone();
+            change(&mut standing);
+            standing.is_only_stored_since(&before)
+        };
+        assert!(with(|standing| standing.stored = (4, 8)));
+        assert!(!with(|_| {}), "nothing was stored");
+        assert!(!with(|standing| {
+            standing.stored = (4, 8);
+            standing.leads = false;
+        }));
+        assert!(!with(|standing| {
+            standing.stored = (0, 9);
+            standing.term = 2;
+        }));
+        assert!(!with(|standing| {
+            standing.stored = (4, 8);
+            standing.problem = Some("etcd is away".into());
+        }));
+    }
 
     #[test]
     fn a_long_table_is_stored_in_parts_with_each_pool_whole() {

@@ -156,7 +156,7 @@ impl Agent {
                     self.round(now_s());
                     notify_watchdog();
                 }
-                () = changed(&mut self.services.lead) => self.round(now_s()),
+                () = changed(&mut self.services.lead) => self.hear_of_lease(now_s()),
                 Some(outcome) = self.tasks.next() => {
                     self.settle(outcome, now_s());
                     self.publish_and_report(now_s());

@@ -107,6 +107,20 @@ impl Agent {
         self.together.standing.leader.clone()
     }
 
+    /// News of the lease: a round, if it says who leads or what the leader stored. That this node's own state is stored now
+    /// decides nothing: a round would hand over what it decided, which is the next such news, and so on without a pause.
+    pub(super) fn hear_of_lease(&mut self, now_s: f64) {
+        let Some(lead) = &self.services.lead else {
+            return;
+        };
+        if lead.standing().is_only_stored_since(&self.together.standing) {
+            self.stand(now_s);
+            self.publish_and_report(now_s);
+        } else {
+            self.round(now_s);
+        }
+    }
+
     /// Takes in where this node stands: takes over what the last leader stored, or follows.
     pub(super) fn stand(&mut self, now_s: f64) {
         let Some(lead) = &self.services.lead else {

@@ -26,6 +26,8 @@ pub use table::{Tabled, is_table, table};
 
 /// The version of the state file that this agent writes.
 pub const VERSION: u32 = 1;
+/// The ends of times without removal are stored to so many seconds.
+const COARSE_S: f64 = 10.0;
 
 /// Everything in the state file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -112,24 +114,30 @@ fn all_same<T>(
 fn lasting(memory: &Memory) -> Memory {
     Memory {
         boot_id: memory.boot_id,
-        no_removal_before_s: memory.no_removal_before_s,
+        no_removal_before_s: coarse(memory.no_removal_before_s),
         last_out_s: memory.last_out_s,
         last_in_s: memory.last_in_s,
         last_failure_s: memory.last_failure_s,
         failures_in_row: memory.failures_in_row,
         no_create_before_s: memory.no_create_before_s,
-        guard_until_s: memory.guard_until_s,
+        guard_until_s: coarse(memory.guard_until_s),
         ..Memory::default()
     }
+}
+
+/// The end of a time in which nothing is removed moves on with every look, as long as its cause lasts; whoever takes over may
+/// wait some seconds longer, but what moves on every round must not be stored on every round.
+fn coarse(until_s: f64) -> f64 {
+    (until_s / COARSE_S).ceil() * COARSE_S
 }
 
 /// What [`lasting`] keeps.
 fn lasts(memory: &Memory) -> impl PartialEq + use<> {
     (
-        (memory.boot_id, memory.no_removal_before_s),
+        (memory.boot_id, coarse(memory.no_removal_before_s)),
         (memory.last_out_s, memory.last_in_s, memory.last_failure_s),
         (memory.failures_in_row, memory.no_create_before_s),
-        memory.guard_until_s,
+        coarse(memory.guard_until_s),
     )
 }
 
@@ -291,6 +299,25 @@ mod tests {
 
     fn tier(state: &mut State) -> &mut StackState {
         state.stacks.get_mut("tier").unwrap()
+    }
+
+    #[test]
+    fn a_guard_that_every_look_renews_is_stored_seldom_and_never_ends_early() {
+        let mut state = State::new("default");
+        state.pools.insert("ccp".into(), PoolState::default());
+        let mut stored: Vec<State> = Vec::new();
+        for look in 0..300 {
+            let until_s = 1000.0 + f64::from(look) / 10.0;
+            ccp(&mut state).memory.guard_until_s = until_s;
+            ccp(&mut state).memory.no_removal_before_s = until_s;
+            if stored.last().is_none_or(|last| !state.is_durably(last)) {
+                stored.push(state.durable());
+            }
+            let memory = &stored.last().unwrap().pools["ccp"].memory;
+            assert!(memory.guard_until_s >= until_s && memory.no_removal_before_s >= until_s);
+            assert!(memory.guard_until_s < until_s + COARSE_S);
+        }
+        assert_eq!(stored.len(), 4, "in 30 s");
     }
 
     #[test]

@@ -238,6 +238,42 @@ fn each_host_knows_the_members_of_all_instances_whatever_becomes_of_etcd() {
 }
 
 #[test]
+fn what_etcd_forgot_unnoticed_is_stored_again() {
+    let Some(mut etcd) = Etcd::start("what_etcd_forgot_unnoticed_is_stored_again") else {
+        return;
+    };
+    run(async {
+        let platform = Platform::start(&etcd).await;
+        let Platform { lb, ccp, files, .. } = &platform;
+        add(lb, "ccp", "ccp-1", "10.77.1.51").await;
+        add(ccp, "conference", "conf-1", "10.77.1.71").await;
+        platform.everywhere("ccp", &["ccp-1"]).await;
+        platform.everywhere("conference", &["conf-1"]).await;
+
+        // It is back before the lease would have ended: nobody takes over, and no pool changes.
+        etcd.kill();
+        etcd.forget();
+        assert!(etcd.run());
+        let tables = LeaseConfig {
+            endpoints: vec![etcd.url()],
+            ..LeaseConfig::default()
+        };
+        let newcomer = files[2].with_file_name("newcomer.json");
+        let tables = Tables::new(&tables).unwrap();
+        let _follower = Keeper::follow(tables, Vec::new(), newcomer.clone());
+        for (pool, member) in [("ccp", "ccp-1"), ("conference", "conf-1")] {
+            until("a host that comes now hears of everybody", || {
+                names(&newcomer, pool) == [member]
+            })
+            .await;
+        }
+        platform.everywhere("ccp", &["ccp-1"]).await;
+        platform.everywhere("conference", &["conf-1"]).await;
+        platform.stop().await;
+    });
+}
+
+#[test]
 fn a_file_that_cannot_be_written_is_told_and_tried_again() {
     let Some(etcd) = Etcd::start("a_file_that_cannot_be_written_is_told_and_tried_again") else {
         return;
