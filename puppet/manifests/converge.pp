@@ -23,6 +23,9 @@
 #
 # @param retry_s
 #   Between a run that failed and the next one.
+#
+# @param delay_s
+#   From a change to its run. Hosts that write to the same place take turns by it, and what changes meanwhile is one run.
 class kamscale::converge (
   Stdlib::Absolutepath $file                                        = '/var/lib/kamscale/inventory.json',
   Array[Stdlib::HTTPUrl] $etcd                                      = [],
@@ -30,6 +33,7 @@ class kamscale::converge (
   Pattern[/\A\w+\z/] $environment                                   = 'production',
   Stdlib::Absolutepath $manifest                                    = "${settings::environmentpath}/${environment}/manifests",
   Integer[1] $retry_s                                               = 10,
+  Integer[0] $delay_s                                               = 0,
 ) {
   $own = { 'ensure' => 'file', 'owner' => 'root', 'group' => 'root' }
   $values = {
@@ -37,6 +41,7 @@ class kamscale::converge (
     'environment' => $environment,
     'manifest'    => $manifest,
     'retry_s'     => $retry_s,
+    'delay_s'     => $delay_s,
   }
 
   unless $etcd.empty {

@@ -22,6 +22,14 @@ describe 'kamscale::converge' do
       .with_content(%r{puppet apply --environment production --tags kamscale_inventory --detailed-exitcodes})
   end
 
+  it { is_expected.to contain_file(script).without_content(%r{^sleep}) }
+
+  context 'when others write to the same place' do
+    let(:params) { { delay_s: 20 } }
+
+    it { is_expected.to contain_file(script).with_content(%r{^sleep 20\ncp "\$INVENTORY"}) }
+  end
+
   it 'looks again after each run and after a boot' do
     is_expected.to contain_file('/etc/systemd/system/kamscale-converge.service').with_content(%r{^OnSuccess=kamscale-converge-again\.service$})
     is_expected.to contain_service('kamscale-converge-again.service').with(ensure: nil, enable: true)

@@ -11,6 +11,7 @@ describe 'kamscale::role::database' do
     it { is_expected.to compile.with_all_deps }
     it { is_expected.to contain_package('galera-4').that_comes_before("File[#{config}]") }
     it { is_expected.to contain_package('rsync') }
+    it { is_expected.to contain_class('kamscale::converge').with_delay_s(0) }
     it { is_expected.to contain_package('mariadb-server') }
     it { is_expected.to contain_package('mariadb-client') }
 
@@ -68,6 +69,7 @@ describe 'kamscale::role::database' do
 
     it { is_expected.to compile.with_all_deps }
     it { is_expected.not_to contain_exec('make a cluster') }
+    it { is_expected.to contain_class('kamscale::converge').with_delay_s(10) }
     it { is_expected.not_to contain_exec('make the database kamailio') }
     it { is_expected.to contain_exec('a node of the cluster answers').with_command(%r{for node in 10\.77\.0\.21 10\.77\.0\.23;}) }
   end
