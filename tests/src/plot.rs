@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 const INK: &str = "#222";
 const GRID: &str = "#dedede";
 const TICK_LENGTH: f64 = 6.0;
+/// Room that a number below the lowest panel takes.
+const NUMBER_WIDTH: f64 = 40.0;
 
 /// An SVG in the making.
 #[derive(Debug)]
@@ -178,6 +180,13 @@ impl Panel {
         self.top + self.height
     }
 
+    /// Seconds between two ticks, so that their numbers stand apart.
+    fn seconds_step(&self) -> f64 {
+        let fits = |step: &f64| self.width * step / self.seconds >= NUMBER_WIDTH;
+        let steps = [10.0, 20.0, 30.0, 60.0, 120.0, 300.0];
+        steps.into_iter().find(fits).unwrap_or(600.0)
+    }
+
     /// Title, grid and numbers; seconds only if it is the lowest.
     pub fn frame(&self, canvas: &mut Canvas, title: &str, step: f64, seconds: bool) {
         canvas.text((self.left, self.top - 12.0), 20, INK, Anchor::Start, title);
@@ -188,7 +197,7 @@ impl Panel {
             canvas.text(at, 17, INK, Anchor::End, &format!("{value:.0}"));
         }
         let bottom = self.bottom();
-        for t in steps(self.seconds, 10.0) {
+        for t in steps(self.seconds, self.seconds_step()) {
             let x = self.x(t);
             canvas.line(&[(x, bottom), (x, bottom + TICK_LENGTH)], INK, 1.0, "");
             if seconds {

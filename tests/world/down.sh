@@ -14,6 +14,7 @@ for host in $("$HERE/net.sh" list); do
     if [ -d "$DIR/hosts/$host" ]; then KAMSCALE_WORLD_HALT_S=0 "$HERE/host.sh" down "$host" & fi
 done
 wait
+await 20 "the phones are gone" remove_groups phones
 "$HERE/net.sh" down
 "$HERE/image.sh" umount
 for controller in "${CONTROLLERS[@]}"; do

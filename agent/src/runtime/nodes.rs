@@ -113,7 +113,10 @@ impl Agent {
         let Some(lead) = &self.services.lead else {
             return;
         };
-        if lead.standing().is_only_stored_since(&self.together.standing) {
+        if lead
+            .standing()
+            .is_only_stored_since(&self.together.standing)
+        {
             self.stand(now_s);
             self.publish_and_report(now_s);
         } else {

@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use crate::database::password;
 use crate::ledger::Ledger;
 use crate::names;
-use crate::platform::{answer, command_in, inside};
+use crate::platform::{answer, command_in, command_of, inside};
 
 /// Phones of one office.
 pub(crate) const OFFICE: u32 = 300;
@@ -120,7 +120,7 @@ impl<'a> Phones<'a> {
         let list = self
             .run
             .write(&format!("{name}/list.csv"), self.list(what.office, callees));
-        let mut sipp = command_in("phones", &tool("sipp").to_string_lossy());
+        let mut sipp = command_of("phones", &tool("sipp").to_string_lossy());
         sipp.arg("-sf")
             .arg(scenario(what.scenario))
             .arg("-inf")

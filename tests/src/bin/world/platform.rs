@@ -188,6 +188,16 @@ pub(crate) fn command_in(namespace: &str, program: &str) -> Command {
     command
 }
 
+/// A command there, which has that namespace's share of the processors, too.
+pub(crate) fn command_of(namespace: &str, program: &str) -> Command {
+    let enter = r#"for group in cpu cpuacct; do echo $$ >"/sys/fs/cgroup/$group/$0/cgroup.procs" || exit; done; exec "$@""#;
+    let mut command = Command::new("sh");
+    command.args(["-c", enter, &format!("{}/{namespace}", world())]);
+    command.args(["nsenter", &format!("--net={}", self::namespace(namespace))]);
+    command.args(["--", program]);
+    command
+}
+
 /// Runs a function on a thread whose sockets are in a namespace of the world.
 pub(crate) fn inside<T: Send>(
     namespace: &str,
