@@ -84,7 +84,9 @@ impl Services {
         let watch = others.map(|source| {
             let mut nodes = Nodes::new(&[], &name, config.nodes.max_age_s);
             nodes.expect(&roster.now());
-            Watch::start(source, roster, nodes)
+            // A node reports once a second at most, and what is read between two rounds is never looked at.
+            let read_every = Duration::from_secs_f64(config.agent.interval_s.max(1.0));
+            Watch::start(source, roster, nodes, read_every)
         });
         let survey = Survey::start(config, source, prometheus, cloud.clone());
         let keep_every = config.lease.as_ref().map_or(1.0, |lease| lease.ttl_s / 3.0);

@@ -12,9 +12,6 @@ use super::roster::Roster;
 use super::{Expected, MemberCalls, NodeReport, Nodes};
 use crate::journal::now_s;
 
-/// Between two readings; a node reports once a second.
-const READ_EVERY: Duration = Duration::from_secs(1);
-
 /// Where the reports of nodes are read.
 #[async_trait]
 pub trait Source: Send + Sync + Debug {
@@ -61,14 +58,19 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Starts the task; it reads nothing before it is wanted.
-    pub fn start(source: Arc<dyn Source>, roster: Roster, nodes: Nodes) -> Watch {
+    /// Starts the task; it reads nothing before it is wanted, and then at most so often.
+    pub fn start(
+        source: Arc<dyn Source>,
+        roster: Roster,
+        nodes: Nodes,
+        read_every: Duration,
+    ) -> Watch {
         let (sender, watched) = watch::channel(Watched {
             nodes: Arc::new(nodes),
             problem: None,
         });
         let (wanted, receiver) = watch::channel(false);
-        tokio::spawn(run(source, roster, sender, receiver));
+        tokio::spawn(run(source, roster, sender, receiver, read_every));
         Watch { watched, wanted }
     }
 
@@ -89,8 +91,9 @@ async fn run(
     roster: Roster,
     sender: watch::Sender<Watched>,
     wanted: watch::Receiver<bool>,
+    read_every: Duration,
 ) {
-    let mut tick = interval(READ_EVERY);
+    let mut tick = interval(read_every);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut expected = Expected::default();
     // Ends with the loop, which holds the other end.

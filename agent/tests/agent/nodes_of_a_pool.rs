@@ -40,7 +40,12 @@ url = "http://127.0.0.1:9"
     bench.start_with(Services {
         lead: leads(&config),
         sink: Some(Arc::new(board.clone())),
-        watch: Some(Watch::start(Arc::new(board.clone()), roster, nodes)),
+        watch: Some(Watch::start(
+            Arc::new(board.clone()),
+            roster,
+            nodes,
+            Duration::from_secs(1),
+        )),
         inventory: Some(keeper),
         ..Services::default()
     })

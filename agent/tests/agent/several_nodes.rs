@@ -84,7 +84,12 @@ drain_timeout_s = 3600
     let services = Services {
         lead: Some(Lead::start(lease, Duration::from_secs(1))),
         sink: Some(Arc::new(board.clone())),
-        watch: Some(Watch::start(Arc::new(board.clone()), roster, nodes)),
+        watch: Some(Watch::start(
+            Arc::new(board.clone()),
+            roster,
+            nodes,
+            Duration::from_secs(1),
+        )),
         ..Services::default()
     };
     bench.start_with(services)

@@ -21,6 +21,8 @@ const ENOUGH: f64 = 0.62;
 const REGISTRATIONS: f64 = 5.0;
 const CALLS: f64 = 0.4;
 const WATCHES: f64 = 0.4;
+/// Registrations of an office after the flood, in a second.
+const QUIET: f64 = 0.2;
 /// What an office brings is seen in the tier's load only after a while.
 const WAVE: Duration = Duration::from_secs(3);
 const TALK: Duration = Duration::from_secs(8);
@@ -116,9 +118,11 @@ pub(crate) fn play(story: &mut Story<'_>) -> Result<(), String> {
     );
     let three = story.active();
     story.note("flood ends", json!(null));
-    for callers in ["call-flood", "watch-flood", "phones-flood"] {
+    for callers in ["call-flood", "watch-flood"] {
         story.phones.hush(callers);
     }
+    // Phones answer until the last call to them is over: hushed, their sipp would end with its own last REGISTER.
+    story.phones.pace("phones-flood", QUIET)?;
     story.phones.farewell("call-flood")?;
     story.phones.stop("watch-flood");
     story.phones.stop("phones-flood");
