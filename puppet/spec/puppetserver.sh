@@ -166,7 +166,7 @@ run() {
     fi
     ip netns exec "$1" puppet agent --onetime --no-daemonize --detailed-exitcodes --waitforcert 5 --server "$SERVER" \
         --certname "$1.example.test" --confdir "$STAGE/$1/conf" --vardir "$STAGE/$1/var" --ssldir "$STAGE/$1/ssl" --http_read_timeout 10m \
-        --no-usecacheonfailure --color=false >"$STAGE/apply.log" 2>&1
+        --no-usecacheonfailure --color=false --logdest console >"$STAGE/apply.log" 2>&1
     CODE=$?
 }
 

@@ -9,9 +9,10 @@ mod lamps;
 #[cfg(test)]
 mod site;
 
+use kamscale_shm::TableSpec;
 use kamscale_tests::{PATIENCE, Phone, RunDir, SipClient, wait_until};
 
-use crate::support::{answer, request_at};
+use crate::support::{answer, member, pool, request_at};
 use site::{DOMAIN, Site, counts, hang_up, take};
 
 #[test]
@@ -96,6 +97,50 @@ fn nobody_calls_in_the_name_of_another() {
             "{from}"
         );
     }
+}
+
+#[test]
+fn a_phone_whose_load_balancer_is_gone_is_reached_by_another_one() {
+    let run = RunDir::new("ccp");
+    let site = Site::new(&run, &["alice", "bob"]);
+    let mut node = site.node("one");
+    let sip = node.kamailio.sip();
+    let (gone, other) = (site.outside(), SipClient::at(run.endpoint()));
+    let mut pools = site.pools();
+    pools[0] = pool(
+        "lb",
+        vec![
+            member("lb-0", format!("sip:{gone}")),
+            member("lb-1", format!("sip:{}", other.address())),
+        ],
+    );
+    pools[0].options.probe.interval_ms = Some(0);
+    node.agent.publish(&TableSpec { pools }).unwrap();
+    let alice = site.registered("alice", &node);
+    // Nobody is at the address that registered Bob.
+    let bob = site.phone("bob");
+    let heard = "received=sip:192.0.2.7%3A5060";
+    let register = bob
+        .registration()
+        .replacing("Path", &format!("<sip:{gone};lr;{heard}>"));
+    assert_eq!(bob.ask(&register, sip).status(), Some(200));
+
+    let mut call = alice.call(sip, "bob");
+    let invite = request_at(&other, "INVITE");
+    let uri = format!("sip:bob@{}", bob.client().address());
+    assert_eq!(
+        invite.start_line().split(' ').nth(1),
+        Some(uri.as_str()),
+        "where Bob registered"
+    );
+    assert_eq!(
+        invite.header("Route"),
+        Some(format!("<sip:{};lr;{heard}>", other.address()).as_str())
+    );
+    answer(&other, sip, &invite, 180);
+    answer(&other, sip, &invite, 200);
+    call.answered();
+    node.has_no_errors();
 }
 
 #[test]

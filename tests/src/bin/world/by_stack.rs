@@ -24,7 +24,7 @@ const WATCHES: f64 = 0.4;
 /// Registrations of an office after the flood, in a second.
 const QUIET: f64 = 0.2;
 /// What an office brings is seen in the tier's load only after a while.
-const WAVE: Duration = Duration::from_secs(3);
+const WAVE: Duration = Duration::from_secs(2);
 const TALK: Duration = Duration::from_secs(8);
 /// Calls after which a newcomer has more than luck.
 const SHARE: u64 = 8;

@@ -38,6 +38,8 @@ pub(crate) struct Fault {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Injected {
     pub(crate) what: String,
+    /// The host that was killed, or cut off from a load balancer.
+    pub(crate) host: Option<String>,
     pub(crate) t: f64,
     pub(crate) lived: u32,
 }
@@ -64,13 +66,27 @@ pub(crate) const ALL: [Fault; 9] = [
 ];
 
 impl Fault {
-    /// Whether a host is gone for good by it, so that the story is over when its newcomer serves, and the next one needs
-    /// another world.
+    /// Whether a member of a pool is gone for good by it, so that the story is over when its newcomer serves, and the next one
+    /// needs another world.
     pub(crate) fn is_final(self) -> bool {
-        !matches!(
+        matches!(self.what, Break::Ccp | Break::Media)
+    }
+
+    /// Whether the host that was killed is one that an operator boots anew, as nobody else does.
+    fn is_rebuilt(self) -> bool {
+        matches!(
             self.what,
-            Break::Leader | Break::NeverReady | Break::Partition
+            Break::Dns | Break::Database | Break::DatabaseProxy | Break::Balancer
         )
+    }
+
+    /// What an operator does about it while the story goes on; the host that boots anew.
+    pub(crate) fn rebuild(self, injected: &Injected) -> Result<Option<String>, String> {
+        let host = injected.host.clone().filter(|_| self.is_rebuilt());
+        if let Some(host) = &host {
+            Platform::script("rebuild.sh", &[host])?;
+        }
+        Ok(host)
     }
 
     /// Breaks it, at this moment of the story.
@@ -80,43 +96,48 @@ impl Fault {
         now: &Moment,
         t: f64,
     ) -> Result<Injected, String> {
-        let (what, lived) = match self.what {
-            Break::Dns => (kill("dns1")?, 0),
+        let (host, lived) = match self.what {
+            Break::Dns => ("dns1".into(), 0),
             Break::Database => {
                 let node = database::active_node().ok_or("no node of the database has clients")?;
-                (kill(node)?, 0)
+                (node.into(), 0)
             }
-            Break::DatabaseProxy => (kill("dbproxy1")?, 0),
-            Break::Balancer => {
-                let lived = calls_of(platform, "lb1", "lb");
-                (kill("lb1")?, lived)
-            }
-            Break::Ccp => kill_member(now, "ccp")?,
-            Break::Media => kill_member(now, "conference")?,
-            Break::Leader => (kill_leader(platform)?, 0),
-            Break::Partition => {
-                let (host, lived) = busiest(now, "ccp")?;
-                Platform::script("net.sh", &["split", "lb1", &host])?;
-                (format!("lb1 and {host} cannot hear each other"), lived)
-            }
-            Break::NeverReady => (hang_newcomer(platform)?, 0),
+            Break::DatabaseProxy => ("dbproxy1".into(), 0),
+            Break::Balancer => ("lb1".into(), calls_of(platform, "lb1", "lb")),
+            Break::Ccp | Break::Partition => busiest(now, "ccp")?,
+            Break::Media => busiest(now, "conference")?,
+            Break::Leader | Break::NeverReady => (String::new(), 0),
         };
-        Ok(Injected { what, t, lived })
+        let what = match self.what {
+            Break::Leader => kill_leader(platform)?,
+            Break::NeverReady => hang_newcomer(platform)?,
+            Break::Partition => {
+                Platform::script("net.sh", &["split", "lb1", &host])?;
+                format!("lb1 and {host} cannot hear each other")
+            }
+            _ => {
+                Platform::script("host.sh", &["kill", &host])?;
+                format!("{host} killed")
+            }
+        };
+        let host = Some(host).filter(|host| !host.is_empty());
+        Ok(Injected {
+            what,
+            host,
+            t,
+            lived,
+        })
     }
 
     /// Takes back what can be taken back.
     pub(crate) fn mend(self, injected: &Injected) -> Result<(), String> {
-        if self.what != Break::Partition {
-            return Ok(());
+        match &injected.host {
+            Some(host) if self.what == Break::Partition => {
+                Platform::script("net.sh", &["join", "lb1", host])
+            }
+            _ => Ok(()),
         }
-        let host = injected.what.split(' ').nth(2).unwrap_or_default();
-        Platform::script("net.sh", &["join", "lb1", host])
     }
-}
-
-fn kill(host: &str) -> Result<String, String> {
-    Platform::script("host.sh", &["kill", host])?;
-    Ok(format!("{host} killed"))
 }
 
 /// The active member of a pool with most calls, and how many.
@@ -127,11 +148,6 @@ fn busiest(now: &Moment, pool: &str) -> Result<(String, u32), String> {
     let busiest = active.max_by_key(|(_, m)| m.calls);
     let found = busiest.map(|(_, m)| (m.host.clone(), m.calls));
     found.ok_or_else(|| format!("pool {pool} has no active member"))
-}
-
-fn kill_member(now: &Moment, pool: &str) -> Result<(String, u32), String> {
-    let (host, lived) = busiest(now, pool)?;
-    Ok((kill(&host)?, lived))
 }
 
 /// Calls that a Kamailio carries on the members of all its pools.

@@ -265,6 +265,7 @@ mod tests {
         };
         let injected = |lived| Injected {
             what: "x killed".into(),
+            host: Some("x".into()),
             t: 1.0,
             lived,
         };

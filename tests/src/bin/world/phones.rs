@@ -141,6 +141,10 @@ impl<'a> Phones<'a> {
             "-mp",
             &(20_000 + 8 * self.started).to_string(),
         ]);
+        if what.scenario == "world-call" {
+            // Of a 180 that comes after its 200 a phone takes no notice; sipp would give the call up.
+            sipp.args(["-default_behaviors", "all,-abortunexp"]);
+        }
         sipp.args(["-cp", &control.to_string()]);
         sipp.args(["-r", &what.rate.to_string()]);
         sipp.args(["-d", &what.talk.as_millis().to_string(), "-l", "100000"]);

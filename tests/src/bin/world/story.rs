@@ -22,8 +22,9 @@ use crate::watcher::{Moment, Watcher};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 /// A member that never gets ready is given up after `boot_timeout_s`; then another one comes.
 const PATIENCE_WITH_FAILURES: Duration = Duration::from_secs(600);
-/// From a change of the inventory to its last place.
+/// From a change of the inventory to its last place; a host may boot first.
 const CONVERGE: Duration = Duration::from_secs(60);
+const CONVERGE_ANEW: Duration = Duration::from_secs(180);
 
 /// Which story.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,6 +245,7 @@ impl<'a> Story<'a> {
         self.marks.first_call = Some(t);
         self.note("first call", json!({"member": came.name}));
         self.marks.decided = self.decided();
+        self.rebuild()?;
         let what = format!("DNS, database, tables and inventory have {}", came.name);
         let platform = self.platform;
         self.converge(&what, || traces::missing(platform, &came))?;
@@ -290,7 +292,12 @@ impl<'a> Story<'a> {
         what: &str,
         rest: impl Fn() -> Vec<String>,
     ) -> Result<(), String> {
-        let end = Instant::now() + CONVERGE;
+        let patience = if self.injected.is_some() {
+            CONVERGE_ANEW
+        } else {
+            CONVERGE
+        };
+        let end = Instant::now() + patience;
         loop {
             let left = rest();
             if left.is_empty() {
@@ -300,7 +307,7 @@ impl<'a> Story<'a> {
             if Instant::now() > end {
                 return Err(format!(
                     "waited {} s in vain until {what}: {}",
-                    CONVERGE.as_secs(),
+                    patience.as_secs(),
                     left.join(", ")
                 ));
             }
@@ -324,7 +331,7 @@ impl<'a> Story<'a> {
         let back = |now: &Moment| now.members(pool).count() == size && now.active(pool) == size;
         self.watcher.until(
             &format!("pool {pool} has {size} members again"),
-            PATIENCE,
+            2 * PATIENCE,
             |now| back(now).then_some(()),
         )?;
         let after = self.active();
@@ -351,6 +358,17 @@ impl<'a> Story<'a> {
     /// Whether it is over when the newcomer serves: what is gone for good keeps the agents from removing anything.
     pub(crate) fn ends_early(&self) -> bool {
         self.fault.is_some_and(Fault::is_final)
+    }
+
+    /// A host that was killed boots anew while the story goes on; what it missed, it makes up for.
+    fn rebuild(&mut self) -> Result<(), String> {
+        let (Some(fault), Some(injected)) = (self.fault, &self.injected) else {
+            return Ok(());
+        };
+        if let Some(host) = fault.rebuild(injected)? {
+            self.note("host boots anew", json!(host));
+        }
+        Ok(())
     }
 
     /// Breaks what this run is to break, now, if it is to break anything.
