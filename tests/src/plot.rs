@@ -187,8 +187,8 @@ impl Panel {
         steps.into_iter().find(fits).unwrap_or(600.0)
     }
 
-    /// Title, grid and numbers; seconds only if it is the lowest.
-    pub fn frame(&self, canvas: &mut Canvas, title: &str, step: f64, seconds: bool) {
+    /// Title, grid and numbers; the lowest one says since when its seconds count.
+    pub fn frame(&self, canvas: &mut Canvas, title: &str, step: f64, since: Option<&str>) {
         canvas.text((self.left, self.top - 12.0), 20, INK, Anchor::Start, title);
         for value in steps(self.most, step) {
             let y = self.y(value);
@@ -200,15 +200,16 @@ impl Panel {
         for t in steps(self.seconds, self.seconds_step()) {
             let x = self.x(t);
             canvas.line(&[(x, bottom), (x, bottom + TICK_LENGTH)], INK, 1.0, "");
-            if seconds {
+            if since.is_some() {
                 let text = format!("{t:.0}");
                 canvas.text((x, bottom + 25.0), 17, INK, Anchor::Middle, &text);
             }
         }
         canvas.line(&[(self.left, bottom), (self.right(), bottom)], INK, 1.5, "");
-        if seconds {
+        if let Some(since) = since {
             let at = (self.left + self.width / 2.0, bottom + 50.0);
-            canvas.text(at, 18, INK, Anchor::Middle, "seconds since the first call");
+            let text = format!("seconds since {since}");
+            canvas.text(at, 18, INK, Anchor::Middle, &text);
         }
     }
 }

@@ -23,6 +23,10 @@ describe 'kamscale::role::dns' do
         .with_content(%r{also-notify \{ 10\.77\.0\.11 key "kamscale"; \};})
     end
 
+    it 'numbers the zone by the time, so that the others follow a primary that was made anew' do
+      is_expected.to contain_file('/etc/bind/named.conf.local').with_content(%r{serial-update-method unixtime;})
+    end
+
     it 'shows nobody the key' do
       is_expected.to contain_file('/etc/bind/kamscale.key').with(mode: '0640', group: 'bind', show_diff: false)
         .with_content(sensitive(<<~KEY))

@@ -53,7 +53,7 @@ pub(super) fn draw(courses: &[Course; 2]) -> String {
         &mut canvas,
         "Calls per second, by what the pool can take",
         1.0,
-        true,
+        Some("the first call"),
     );
     let capacity = [panel.at(0.0, 1.0), panel.at(seconds, 1.0)];
     canvas.line(&capacity, INK, 1.5, "stroke-dasharray=\"7 6\"");

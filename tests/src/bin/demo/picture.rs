@@ -56,7 +56,7 @@ pub(crate) fn draw(course: &Course, lives: &[Life], summary: &str) -> String {
 }
 
 fn draw_requests(canvas: &mut Canvas, panel: Panel, course: &Course) {
-    panel.frame(canvas, "New calls per second, by feature", 1.0, false);
+    panel.frame(canvas, "New calls per second, by feature", 1.0, None);
     let series = [("conference", BLUE, 3.0), ("queue", ORANGE, 3.0)];
     for (row, (feature, color, width)) in (0_u8..).zip(series) {
         let points: Vec<(f64, f64)> = rates(&course.samples, feature)
@@ -95,7 +95,7 @@ fn rates<'a>(samples: &'a [Sample], feature: &'a str) -> impl Iterator<Item = (f
 }
 
 fn draw_members(canvas: &mut Canvas, panel: Panel, course: &Course) {
-    panel.frame(canvas, "Members of the pools", 1.0, false);
+    panel.frame(canvas, "Members of the pools", 1.0, None);
     let samples = &course.samples;
     let small = |n: usize| f64::from(u32::try_from(n).unwrap_or(0));
     for upto in (1..=STATES.len()).rev() {
@@ -160,7 +160,7 @@ fn draw_decisions(canvas: &mut Canvas, panel: Panel, course: &Course) {
 }
 
 fn draw_calls(canvas: &mut Canvas, panel: Panel, course: &Course, lives: &[Life]) {
-    panel.frame(canvas, "Calls on each member", 5.0, true);
+    panel.frame(canvas, "Calls on each member", 5.0, Some("the first call"));
     let limit = f64::from(CAPACITY);
     let ends = [panel.at(0.0, limit), panel.at(panel.seconds, limit)];
     canvas.line(&ends, INK, 1.5, "stroke-dasharray=\"3 5\"");

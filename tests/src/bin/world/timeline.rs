@@ -108,7 +108,7 @@ fn loads(canvas: &mut Canvas, panel: Panel, outcome: &Outcome, course: &Course) 
         canvas,
         "Load in percent: processors of the CCP tier; calls by capacity of the conference pool",
         25.0,
-        false,
+        None,
     );
     let series: [(&str, &str, Reading); 2] = [
         ("CCP processors", BLUE, |m| m.processor("ccp")),
@@ -129,7 +129,7 @@ fn loads(canvas: &mut Canvas, panel: Panel, outcome: &Outcome, course: &Course) 
 
 fn members(canvas: &mut Canvas, panel: Panel, outcome: &Outcome, course: &Course) {
     let pool = outcome.kind.pool();
-    panel.frame(canvas, &format!("Members of the pool {pool}"), 1.0, false);
+    panel.frame(canvas, &format!("Members of the pool {pool}"), 1.0, None);
     for upto in (1..=STATES.len()).rev() {
         let height = |m: &Moment| -> f64 {
             let counted = m
@@ -168,7 +168,7 @@ fn calls(canvas: &mut Canvas, panel: Panel, course: &Course) {
         canvas,
         "Calls in progress, by their callers",
         panel.most / 5.0,
-        false,
+        None,
     );
     let points: Vec<_> = course
         .moments
@@ -183,7 +183,7 @@ fn rooms(canvas: &mut Canvas, panel: Panel, course: &Course) {
         canvas,
         "Rooms open on each conference server, asked of Asterisk",
         panel.most / 5.0,
-        true,
+        Some("the story began"),
     );
     for (row, (host, color)) in course
         .rooms
