@@ -55,7 +55,7 @@ pub async fn read_nodes(
     instance: &str,
     nodes: &[String],
 ) -> Result<Vec<NodeReport>, CloudError> {
-    let mut reports: BTreeMap<String, (NodeReport, u64)> = BTreeMap::new();
+    let mut reports: BTreeMap<String, (NodeReport, Option<u64>)> = BTreeMap::new();
     let of_instance = |kind| {
         let search = json!({"and": [{"=": {"instance": instance}}, {"in": {"node": nodes}}]});
         newest(cloud, kind, search)
@@ -66,8 +66,10 @@ pub async fn read_nodes(
         }
     }
     for (of, values) in of_instance(Kind::Pool).await? {
-        if let (Some((report, boot_id)), Some(pool)) = (reports.get_mut(&of.node), of.pool) {
-            report.pools.insert(pool, pool_report(&values, *boot_id));
+        if let (Some((report, Some(boot_id))), Some(pool)) = (reports.get_mut(&of.node), of.pool)
+            && let Some(told) = pool_report(&values, *boot_id)
+        {
+            report.pools.insert(pool, told);
         }
     }
     for (of, values) in of_instance(Kind::Feature).await? {
@@ -175,8 +177,8 @@ fn last(measures: &[Measure]) -> Option<Newest> {
     })
 }
 
-/// A node that gave a sign of life, and which start of Kamailio it counts from.
-fn node(of: &Reference, values: &HashMap<String, Newest>) -> Option<(NodeReport, u64)> {
+/// A node that gave a sign of life, and which start of Kamailio it counts from, if that is known.
+fn node(of: &Reference, values: &HashMap<String, Newest>) -> Option<(NodeReport, Option<u64>)> {
     let alive = values.get("kamscale.node.revision")?;
     let share = |name: &str| values.get(name).map(|it| it.value);
     let shares = share("kamscale.node.cpu").zip(share("kamscale.node.memory"));
@@ -193,22 +195,22 @@ fn node(of: &Reference, values: &HashMap<String, Newest>) -> Option<(NodeReport,
         ..NodeReport::default()
     };
     let boot_id = values.get("kamscale.node.boot");
-    Some((report, boot_id.map_or(0, |it| count(it.value))))
+    Some((report, boot_id.map(|it| count(it.value))))
 }
 
-fn pool_report(values: &HashMap<String, Newest>, boot_id: u64) -> PoolReport {
-    let value = |name: &str| values.get(name).map_or(0, |it| count(it.value));
+/// What a node told of a pool; nothing if a part has not arrived yet, as Gnocchi takes in one metric after the other: a
+/// counter that is missing is not one that begins anew.
+fn pool_report(values: &HashMap<String, Newest>, boot_id: u64) -> Option<PoolReport> {
+    let value = |name: &str| values.get(name).map(|it| count(it.value));
     // Calls are sent times the seconds that they stand for.
-    let calls = values.get("kamscale.pool.calls");
-    PoolReport {
-        started: value("kamscale.pool.started"),
-        refused: value("kamscale.pool.refused_total"),
-        calls: calls.map_or(0, |it| {
-            count(it.value / it.span_s.clamp(1.0, float(MOST_S)))
-        }),
-        capacity: value("kamscale.pool.capacity"),
+    let calls = values.get("kamscale.pool.calls")?;
+    Some(PoolReport {
+        started: value("kamscale.pool.started")?,
+        refused: value("kamscale.pool.refused_total")?,
+        calls: count(calls.value / calls.span_s.clamp(1.0, float(MOST_S))),
+        capacity: value("kamscale.pool.capacity")?,
         boot_id,
-    }
+    })
 }
 
 #[expect(

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::{push, report};
 use crate::cloud::{Answer, Cloud, CloudError, Request};
-use crate::gnocchi::{GnocchiError, Sink, check, read_hosts};
+use crate::gnocchi::{GnocchiError, Sink, check, read_hosts, read_nodes};
 
 type Script = dyn Fn(&Request, usize) -> (u16, &'static str) + Send + Sync;
 
@@ -261,4 +261,62 @@ async fn hosts_are_found_by_their_pool_whatever_instance_they_are_of() {
     assert_eq!(found, [("10.77.1.51", Some("ccp"), 0.5)]);
     let away = Played::new(|_, _| (0, ""));
     read_hosts(&away, "ccp", &wanted).await.unwrap_err();
+}
+
+/// Two nodes, of which one has not all values yet.
+fn half_arrived(request: &Request, _: usize) -> (u16, &'static str) {
+    let body: serde_json::Value = serde_json::from_slice(request.body.as_ref().unwrap()).unwrap();
+    let answer = match body["resource_type"].as_str().unwrap() {
+        "kamscale_node" => {
+            r#"{"measures": {
+            "n1": {"kamscale.node.revision": {"last": [["2026-11-30T03:00:00+00:00", 1.0, 7.0]]},
+                   "kamscale.node.boot": {"last": [["2026-11-30T03:00:00+00:00", 1.0, 5.0]]}},
+            "n2": {"kamscale.node.revision": {"last": [["2026-11-30T03:00:00+00:00", 1.0, 7.0]]}}},
+            "references": [{"id": "n1", "node": "lb1"}, {"id": "n2", "node": "lb2"}]}"#
+        }
+        "kamscale_pool" => {
+            r#"{"measures": {
+            "p1": {"kamscale.pool.started": {"last": [["2026-11-30T03:00:00+00:00", 1.0, 416.0]]},
+                   "kamscale.pool.refused_total": {"last": [["2026-11-30T03:00:00+00:00", 1.0, 3.0]]},
+                   "kamscale.pool.calls": {"last": [["2026-11-30T03:00:00+00:00", 1.0, 2.0]]},
+                   "kamscale.pool.capacity": {"last": [["2026-11-30T03:00:00+00:00", 1.0, 50.0]]}},
+            "p2": {"kamscale.pool.calls": {"last": [["2026-11-30T03:00:00+00:00", 1.0, 2.0]]},
+                   "kamscale.pool.capacity": {"last": [["2026-11-30T03:00:00+00:00", 1.0, 50.0]]}},
+            "p3": {"kamscale.pool.started": {"last": [["2026-11-30T03:00:00+00:00", 1.0, 9.0]]},
+                   "kamscale.pool.refused_total": {"last": [["2026-11-30T03:00:00+00:00", 1.0, 0.0]]},
+                   "kamscale.pool.calls": {"last": [["2026-11-30T03:00:00+00:00", 1.0, 1.0]]},
+                   "kamscale.pool.capacity": {"last": [["2026-11-30T03:00:00+00:00", 1.0, 50.0]]}}},
+            "references": [{"id": "p1", "node": "lb1", "pool": "ccp"}, {"id": "p2", "node": "lb1", "pool": "queue"},
+                           {"id": "p3", "node": "lb2", "pool": "ccp"}]}"#
+        }
+        _ => r#"{"measures": {}}"#,
+    };
+    (200, answer)
+}
+
+#[tokio::test]
+async fn a_counter_that_has_not_arrived_is_not_one_that_begins_anew() {
+    let nodes = ["lb1".to_owned(), "lb2".to_owned()];
+    let reports = read_nodes(&Played::new(half_arrived), "default", &nodes).await;
+    let told: Vec<_> = reports
+        .unwrap()
+        .into_iter()
+        .map(|it| (it.node, it.pools))
+        .collect();
+    let [(_, lb1), (_, lb2)] = &told[..] else {
+        panic!("two nodes gave a sign of life: {told:?}");
+    };
+    let pools: Vec<_> = lb1
+        .iter()
+        .map(|(name, pool)| (name.as_str(), pool.started))
+        .collect();
+    assert_eq!(
+        pools,
+        [("ccp", 416)],
+        "nothing is said of a pool of which a part is missing"
+    );
+    assert!(
+        lb2.is_empty(),
+        "nor by a node of which it is not known since when it counts"
+    );
 }

@@ -94,7 +94,7 @@ impl Fault {
         self,
         platform: &Platform,
         now: &Moment,
-        t: f64,
+        t: impl Fn() -> f64,
     ) -> Result<Injected, String> {
         let (host, lived) = match self.what {
             Break::Dns => ("dns1".into(), 0),
@@ -124,7 +124,8 @@ impl Fault {
         Ok(Injected {
             what,
             host,
-            t,
+            // Until it is done calls are offered to what dies.
+            t: t(),
             lived,
         })
     }
