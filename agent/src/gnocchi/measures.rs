@@ -43,6 +43,7 @@ pub(super) fn measures(
     let span_s = last_s.map_or(1, |last_s| (at_s - last_s).min(MOST_S));
     let mut writer = Writer {
         registry,
+        since_s: last_s.unwrap_or_else(|| at_s.saturating_sub(1)),
         second: Second::new(at_s, before.values),
     };
     writer.node(report);
@@ -68,6 +69,8 @@ pub(super) fn boot_of(report: &NodeReport) -> u64 {
 
 struct Writer<'a> {
     registry: &'a mut Registry,
+    /// The second of the report before.
+    since_s: u64,
     second: Second,
 }
 
@@ -83,10 +86,13 @@ impl Writer<'_> {
             it.seen_s = at_s;
             it.first
         });
+        // The next report is as far away as the last one was: it must not be too late.
+        let span_s = at_s.saturating_sub(self.since_s).clamp(1, REFRESH_S);
+        let period = |second_s: u64| (second_s + u64::from(number)) / (REFRESH_S + 1 - span_s);
         Place {
             first,
-            // Another resource in every second of the period.
-            turn: (at_s + u64::from(number)).is_multiple_of(REFRESH_S),
+            // Another resource in every second of the period; one whose second passed without a report has it now.
+            turn: period(at_s) > period(self.since_s),
         }
     }
 

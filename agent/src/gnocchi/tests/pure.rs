@@ -126,6 +126,33 @@ fn what_did_not_change_is_repeated_within_ten_seconds_and_what_is_gone_ends_at_z
 }
 
 #[test]
+fn what_did_not_change_is_repeated_in_time_however_seldom_is_reported() {
+    let members: Vec<(String, u32)> = (0..20).map(|it| (format!("m{it}"), it)).collect();
+    let members: Vec<(&str, u32)> = members
+        .iter()
+        .map(|(name, it)| (name.as_str(), *it))
+        .collect();
+    for every_s in [1, 2, 3, 5, 7, 10] {
+        let mut node = Node::default();
+        let mut last: BTreeMap<&str, u32> = BTreeMap::new();
+        for second in (1000..1060).step_by(every_s) {
+            let told = node.tell(&report("a", second, 0, &members));
+            for (name, _) in &members {
+                if of(&told, CALLS, name).is_some() {
+                    let before = last.insert(name, second).unwrap_or(second);
+                    let age_s = second - before;
+                    assert!(
+                        age_s <= 10,
+                        "{name} is repeated after {age_s} s, with a report every {every_s} s"
+                    );
+                }
+            }
+        }
+        assert!(last.values().all(|at| 1060 - at <= 10), "{last:?}");
+    }
+}
+
+#[test]
 fn members_that_come_and_go_in_the_middle_keep_their_series() {
     let mut node = Node::default();
     let rounds: [&[(&str, u32)]; 5] = [

@@ -42,6 +42,8 @@ pub(crate) struct Injected {
     pub(crate) host: Option<String>,
     pub(crate) t: f64,
     pub(crate) lived: u32,
+    /// Whether calls go through it at all.
+    pub(crate) carries: bool,
 }
 
 const fn fault(word: &'static str, kind: Kind, what: Break) -> Fault {
@@ -127,6 +129,10 @@ impl Fault {
             // Until it is done calls are offered to what dies.
             t: t(),
             lived,
+            carries: matches!(
+                self.what,
+                Break::Balancer | Break::Ccp | Break::Media | Break::Partition
+            ),
         })
     }
 

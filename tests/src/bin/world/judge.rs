@@ -109,7 +109,7 @@ fn excused(ledger: &Ledger, injected: &Injected, totals: Totals) -> Excused {
         .filter(|c| c.is_lost() && c.offered <= injected.t && c.answered.is_none());
     Excused {
         cut: totals.cut.min(injected.lived as usize),
-        lost: if injected.lived > 0 {
+        lost: if injected.carries {
             under_way.count()
         } else {
             0
@@ -268,6 +268,7 @@ mod tests {
             host: Some("x".into()),
             t: 1.0,
             lived,
+            carries: true,
         };
         assert_eq!(excused(&ledger, &injected(3), totals).cut, 3);
         assert_eq!(excused(&ledger, &injected(9), totals).cut, 5);
