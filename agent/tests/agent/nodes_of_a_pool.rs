@@ -1,6 +1,7 @@
 //! Nodes that are the members of another instance's pool: they come and go with it, without a restart.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kamscale_agent::nodes::Nodes;
 use kamscale_agent::nodes::roster::Roster;
