@@ -42,12 +42,15 @@ impl<'a> Database<'a> {
     #[track_caller]
     pub fn start(run: &'a RunDir) -> Self {
         let data = run.dir("database");
+        // A server that starts removes what others have in the same directory for temporary tables.
+        let temporary = run.dir("database-temporary");
         let installed = Command::new(tool("mariadb-install-db"))
             .args(["--no-defaults", "--skip-test-db"])
             .arg("--auth-root-authentication-method=normal")
             .args(as_user())
             .args(CARELESS)
             .arg(format!("--datadir={}", data.display()))
+            .env("TMPDIR", &temporary)
             .stdout(Stdio::null())
             .output()
             .unwrap_or_else(|e| panic!("mariadb-install-db: {e}"));
@@ -64,6 +67,7 @@ impl<'a> Database<'a> {
         command.arg(format!("--bind-address={}", address.ip()));
         command.arg(format!("--port={}", address.port()));
         command.arg(format!("--pid-file={}", run.file("database.pid").display()));
+        command.env("TMPDIR", temporary);
         command.args(CARELESS);
         let mut database = Self {
             run,
