@@ -160,6 +160,16 @@ impl Platform {
         platform
     }
 
+    /// One whose instances have a member each, which all hosts know.
+    async fn with_a_member_each(etcd: &Etcd) -> Platform {
+        let platform = Platform::start(etcd).await;
+        add(&platform.lb, "ccp", "ccp-1", "10.77.1.51").await;
+        add(&platform.ccp, "conference", "conf-1", "10.77.1.71").await;
+        platform.everywhere("ccp", &["ccp-1"]).await;
+        platform.everywhere("conference", &["conf-1"]).await;
+        platform
+    }
+
     async fn everywhere(&self, pool: &str, expected: &[&str]) {
         for file in &self.files {
             let what = format!("{pool} is {expected:?} in {}", file.display());
@@ -184,12 +194,8 @@ fn each_host_knows_the_members_of_all_instances_whatever_becomes_of_etcd() {
         return;
     };
     run(async {
-        let platform = Platform::start(&etcd).await;
+        let platform = Platform::with_a_member_each(&etcd).await;
         let Platform { lb, ccp, files, .. } = &platform;
-        add(lb, "ccp", "ccp-1", "10.77.1.51").await;
-        add(ccp, "conference", "conf-1", "10.77.1.71").await;
-        platform.everywhere("ccp", &["ccp-1"]).await;
-        platform.everywhere("conference", &["conf-1"]).await;
         let texts = files.each_ref().map(|file| std::fs::read(file).unwrap());
         assert!(texts[0] == texts[1] && texts[1] == texts[2], "one truth");
         command(lb, Command::Drain(member("ccp", "ccp-1", None))).await;
@@ -243,12 +249,8 @@ fn what_etcd_forgot_unnoticed_is_stored_again() {
         return;
     };
     run(async {
-        let platform = Platform::start(&etcd).await;
-        let Platform { lb, ccp, files, .. } = &platform;
-        add(lb, "ccp", "ccp-1", "10.77.1.51").await;
-        add(ccp, "conference", "conf-1", "10.77.1.71").await;
-        platform.everywhere("ccp", &["ccp-1"]).await;
-        platform.everywhere("conference", &["conf-1"]).await;
+        let platform = Platform::with_a_member_each(&etcd).await;
+        let files = &platform.files;
 
         // It is back before the lease would have ended: nobody takes over, and no pool changes.
         etcd.kill();
