@@ -43,11 +43,11 @@ pub(super) fn measures(
     let span_s = last_s.map_or(1, |last_s| (at_s - last_s).min(MOST_S));
     let mut writer = Writer {
         registry,
-        since_s: last_s.unwrap_or_else(|| at_s.saturating_sub(1)),
+        span_s,
         second: Second::new(at_s, before.values),
     };
     writer.node(report);
-    writer.pools(report, span_s);
+    writer.pools(report);
     writer.features(report, &before.features);
     let members = writer.members(members, &before.members);
     if members != before.members {
@@ -69,8 +69,8 @@ pub(super) fn boot_of(report: &NodeReport) -> u64 {
 
 struct Writer<'a> {
     registry: &'a mut Registry,
-    /// The second of the report before.
-    since_s: u64,
+    /// Since the report before; at most [`MOST_S`].
+    span_s: u64,
     second: Second,
 }
 
@@ -87,12 +87,12 @@ impl Writer<'_> {
             it.first
         });
         // The next report is as far away as the last one was: it must not be too late.
-        let span_s = at_s.saturating_sub(self.since_s).clamp(1, REFRESH_S);
-        let period = |second_s: u64| (second_s + u64::from(number)) / (REFRESH_S + 1 - span_s);
+        let length_s = REFRESH_S.saturating_sub(self.span_s) + 1;
+        let period = |second_s: u64| (second_s + u64::from(number)) / length_s;
         Place {
             first,
             // Another resource in every second of the period; one whose second passed without a report has it now.
-            turn: period(at_s) > period(self.since_s),
+            turn: period(at_s) > period(at_s.saturating_sub(self.span_s)),
         }
     }
 
@@ -125,10 +125,10 @@ impl Writer<'_> {
         }
     }
 
-    fn pools(&mut self, report: &NodeReport, span_s: u64) {
+    fn pools(&mut self, report: &NodeReport) {
         for (name, pool) in &report.pools {
             let place = self.see(Kind::Pool, "", name);
-            let calls = float(pool.calls) * float(span_s);
+            let calls = float(pool.calls) * float(self.span_s);
             if pool.capacity > 0 {
                 self.always(&place, 0, calls / float(pool.capacity));
             }
