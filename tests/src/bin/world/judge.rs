@@ -274,4 +274,29 @@ mod tests {
         assert_eq!(excused(&ledger, &injected(9), totals).cut, 5);
         assert_eq!(excused(&ledger, &injected(0), totals), Excused::default());
     }
+
+    #[test]
+    fn only_what_was_being_set_up_through_it_is_excused_as_lost() {
+        let mut ledger = Ledger::default();
+        for (line, t) in [
+            ("offered 1 s1 s2", 0.5),
+            ("lost 1 s1 s2 404", 4.0),
+            ("offered 2 s3 s4", 2.0),
+            ("lost 2 s3 s4 404", 5.0),
+        ] {
+            ledger.note("a", line, t);
+        }
+        let lost = |carries| {
+            let injected = Injected {
+                what: "x killed".into(),
+                host: Some("x".into()),
+                t: 1.0,
+                lived: 0,
+                carries,
+            };
+            excused(&ledger, &injected, ledger.totals(|_| true)).lost
+        };
+        assert_eq!(lost(true), 1, "the later one had nothing to do with it");
+        assert_eq!(lost(false), 0, "no call goes through a name server");
+    }
 }

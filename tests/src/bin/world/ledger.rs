@@ -108,7 +108,7 @@ impl Ledger {
         self.tails = tails;
     }
 
-    fn note(&mut self, caller: &str, line: &str, t: f64) {
+    pub(crate) fn note(&mut self, caller: &str, line: &str, t: f64) {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
             ["registered", user] => {
