@@ -86,12 +86,13 @@ pub async fn ask(
     }
 }
 
-/// What agents on the hosts of members report. `counts` says by a node's name whether it does: a
-/// member that drains is no longer one of those that share the load.
+/// What agents on the hosts of members report. `serves_since_s` says by a node's name since when its
+/// member shares the load; `None` for one that does not, as it drains. What a host said before was of
+/// its boot.
 pub fn from_nodes<'a>(
     wanted: Wanted<'_>,
     reports: impl IntoIterator<Item = &'a NodeReport>,
-    counts: impl Fn(&str) -> bool,
+    serves_since_s: impl Fn(&str) -> Option<f64>,
     now_s: f64,
 ) -> Option<Signal> {
     let of_kind = |shares: Shares| match wanted.kind {
@@ -105,7 +106,7 @@ pub fn from_nodes<'a>(
         let age_s = now_s - report.at_s;
         if report.pool.as_deref() == Some(wanted.pool)
             && age_s.abs() <= wanted.max_age_s
-            && counts(&report.node)
+            && serves_since_s(&report.node).is_some_and(|since_s| report.at_s >= since_s)
             && let Some(share) = report.shares.and_then(of_kind)
         {
             sum.add(share, age_s);

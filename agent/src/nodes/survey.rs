@@ -1,7 +1,7 @@
 //! Survey: the task that asks for signals which somebody else measures: agents on the members' hosts,
 //! Prometheus, or Gnocchi. The loop says what it wants to know, and takes what came.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,8 +36,9 @@ pub struct Question {
     pub source: SignalSource,
     /// Older than this it is of no use.
     pub max_age_s: f64,
-    /// The nodes of members that count: each by the member's name, and by its address.
-    pub members: BTreeSet<String>,
+    /// The nodes of members that share the load, each by the member's name and by its address; with
+    /// since when, in unix seconds.
+    pub members: BTreeMap<String, f64>,
 }
 
 /// What came of a question.
@@ -148,10 +149,10 @@ impl Asker {
                 "there is neither [gnocchi] nor [prometheus] to read nodes from".into(),
             )
         })?;
-        let names: Vec<String> = question.members.iter().cloned().collect();
+        let names: Vec<String> = question.members.keys().cloned().collect();
         let reports = source.read_hosts(&question.pool, &names).await;
         let reports = reports.map_err(SignalError::Unfit)?;
-        let counts = |name: &str| question.members.contains(name);
-        Ok(from_nodes(wanted, &reports, counts, now_s))
+        let serves_since_s = |name: &str| question.members.get(name).copied();
+        Ok(from_nodes(wanted, &reports, serves_since_s, now_s))
     }
 }

@@ -69,8 +69,12 @@ impl Agent {
             let active = active.filter(|(_, member)| member.stage == Stage::Active);
             // A member does not know by which name its pool goes; a host that is one may be named by the
             // address that it has.
-            let names = active.flat_map(|(name, member)| [Some(name.clone()), node_of(member)]);
-            names.flatten().collect()
+            let names = active.flat_map(|(name, member)| {
+                let since_s = member.active_since_s.unwrap_or_default();
+                let names = [Some(name.clone()), node_of(member)];
+                names.into_iter().flatten().map(move |name| (name, since_s))
+            });
+            names.collect()
         });
         Question {
             pool: pool.into(),

@@ -35,11 +35,27 @@ fn hosts_of_active_members_are_added_up_and_the_oldest_tells_the_age() {
         host("drains", "ccp", 100.0, 1.0),
         host("lb", "proxies", 100.0, 1.0),
     ];
-    let read = |kind| from_nodes(wanted(kind), &reports, |node| node != "drains", 100.0);
+    let serves_since_s = |node: &str| (node != "drains").then_some(0.0);
+    let read = |kind| from_nodes(wanted(kind), &reports, serves_since_s, 100.0);
     let cpu = read(SignalKind::Cpu).unwrap();
     assert_eq!((cpu.used, cpu.reported, cpu.age_s), (0.75, Some(2), 10.0));
     assert_eq!(read(SignalKind::Network), None, "not measured is not 0");
     assert_eq!(read(SignalKind::Waiting), None);
+}
+
+#[test]
+fn what_a_host_said_while_it_booted_is_not_its_share_of_the_load() {
+    let serves_since_s = |node: &str| Some(if node == "ccp-3" { 95.0 } else { 0.0 });
+    let read = |at_s, cpu| {
+        let reports = [
+            host("ccp-1", "ccp", 100.0, 0.25),
+            host("ccp-3", "ccp", at_s, cpu),
+        ];
+        let signal = from_nodes(wanted(SignalKind::Cpu), &reports, serves_since_s, 100.0);
+        signal.map(|signal| (signal.used, signal.reported))
+    };
+    assert_eq!(read(94.0, 1.0), Some((0.25, Some(1))));
+    assert_eq!(read(95.0, 0.5), Some((0.75, Some(2))));
 }
 
 fn read(kind: SignalKind, values: &[Value]) -> Result<Option<Signal>, SignalError> {
