@@ -159,20 +159,49 @@ pub struct DatabaseProxy {
     process: Process,
 }
 
+/// Where a proxy tells whether it has a database.
+const HEALTH_PORT: u16 = 8404;
+
 impl DatabaseProxy {
-    /// HAProxy before the database.
+    /// HAProxy before the database, which tells that it has it.
     ///
     /// # Panics
     /// If it cannot be started.
     #[must_use]
     #[track_caller]
     pub fn start(database: &Database<'_>, name: &str) -> Self {
-        let run = database.run;
+        let address = SocketAddr::from((database.run.next_address(), PORT));
+        let text = format!(
+            "listen database\n  bind {address}\n  server database {}\n\
+             frontend health\n  mode http\n  bind {}:{HEALTH_PORT}\n  monitor-uri /\n",
+            database.address,
+            address.ip(),
+        );
+        Self::run(database.run, name, address, &text)
+    }
+
+    /// HAProxy on the host that asks: the first of two proxies that is up, as the Puppet class
+    /// `kamscale::database_access` writes it.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[must_use]
+    #[track_caller]
+    pub fn access(run: &RunDir, first: SocketAddr, second: SocketAddr) -> Self {
         let address = SocketAddr::from((run.next_address(), PORT));
         let text = format!(
-            "defaults\n  mode tcp\n  timeout connect 1s\n  timeout client 1h\n  timeout server 1h\n\
-             listen database\n  bind {address}\n  server database {}\n",
-            database.address
+            "listen database\n  bind {address}\n  option httpchk GET /\n  timeout check 750ms\n  \
+             default-server check port {HEALTH_PORT} inter 500 fastinter 250 fall 2 rise 2 on-marked-down shutdown-sessions\n  \
+             server proxy1 {first}\n  server proxy2 {second} backup\n"
+        );
+        Self::run(run, "access", address, &text)
+    }
+
+    #[track_caller]
+    fn run(run: &RunDir, name: &str, address: SocketAddr, sections: &str) -> Self {
+        let text = format!(
+            "defaults\n  mode tcp\n  timeout connect 1s\n  timeout check 1s\n  timeout client 1h\n  \
+             timeout server 1h\n{sections}"
         );
         let file = run.write(&format!("{name}.cfg"), text);
         let mut command = Command::new(tool("haproxy"));

@@ -11,7 +11,8 @@
 #   Packages of the modules that ccp.cfg loads.
 #
 # @param database_hosts
-#   The database proxies; with two of them the second is asked when the first is away.
+#   The database proxies. With two of them an HAProxy on this host asks the first that is up
+#   (`kamscale::database_access`); one alone, or a database without our proxies, is asked directly.
 #
 # @param database_password
 #   The password of the database's user. It stands in a URL: letters, digits and .~_- only.
@@ -45,7 +46,7 @@
 #   Only these addresses are believed in that, as `10.0.1.0/24`. Default: all that the firewall lets in.
 class kamscale::role::ccp (
   Array[String[1]] $packages,
-  Array[Stdlib::Host, 1, 2] $database_hosts,
+  Array[Stdlib::Host, 1] $database_hosts,
   Sensitive[Pattern[/\A[A-Za-z0-9.~_-]+\z/]] $database_password,
   Pattern[/\A\w+\z/] $database_user              = 'kamailio',
   Pattern[/\A\w+\z/] $database                   = 'kamailio',
@@ -59,13 +60,21 @@ class kamscale::role::ccp (
 ) {
   include kamscale
 
-  $urls = $database_hosts.map |$host| {
-    kamscale::quoted(Sensitive("mysql://${database_user}:${database_password.unwrap}@${host}/${database}"))
+  if $database_hosts.length > 1 {
+    class { 'kamscale::database_access':
+      hosts => $database_hosts,
+    }
+    contain kamscale::database_access
+    # A worker that has no database at its start does not start.
+    Class['kamscale::database_access'] -> Class['kamscale::kamailio']
+    $database_host = '127.0.0.1'
+  } else {
+    $database_host = $database_hosts[0]
   }
+  $database_url = Sensitive("mysql://${database_user}:${database_password.unwrap}@${database_host}/${database}")
 
   # What is not given is not defined.
   $optional = {
-    'KS_DB_URL_2'    => $urls[1],
     'KS_AUTH_SECRET' => $auth_secret ? {
       Undef   => undef,
       default => kamscale::quoted($auth_secret),
@@ -85,7 +94,7 @@ class kamscale::role::ccp (
       'KS_DOMAIN'    => kamscale::quoted($kamscale::domain),
       'KS_INSTANCE'  => kamscale::quoted('ccp'),
       'KS_CHILDREN'  => $children,
-      'KS_DB_URL'    => $urls[0],
+      'KS_DB_URL'    => kamscale::quoted($database_url),
       'WITH_DMQ'     => $dmq,
       'KS_SERVER_ID' => pick($server_id, kamscale::number_of_address($kamscale::address)),
       'KS_DMQ_PEERS' => kamscale::quoted(pick($dmq_peers, "sip:ccp.${kamscale::domain}:${port}")),

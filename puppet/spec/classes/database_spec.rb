@@ -35,12 +35,12 @@ describe 'kamscale::database' do
 end
 
 describe 'kamscale::database_proxy' do
-  let(:params) { { port: 3307, check_interval_ms: 1000, idle_timeout: '1h', check_user: 'checker' } }
+  let(:params) { { port: 3307, check_interval_ms: 1000, health_port: 8405, check_user: 'checker' } }
 
   it { is_expected.to compile.with_all_deps }
 
   it 'listens and checks as it is told' do
     is_expected.to contain_file('/etc/haproxy/haproxy.cfg').with_content(%r{bind 10\.77\.0\.10:3307$})
-      .with_content(%r{default-server inter 1000 }).with_content(%r{timeout client 1h$}).with_content(%r{tcp-check send checker$})
+      .with_content(%r{default-server inter 1000 }).with_content(%r{bind 10\.77\.0\.10:8405$}).with_content(%r{tcp-check send checker$})
   end
 end

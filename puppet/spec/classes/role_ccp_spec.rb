@@ -13,9 +13,13 @@ describe 'kamscale::role::ccp' do
   it { is_expected.to contain_file('/etc/kamailio/kamailio.cfg').with_source('puppet:///modules/kamscale/ccp.cfg') }
   it { is_expected.not_to contain_file('/etc/kamailio/tls.cfg') }
 
-  it 'asks both ways to the database' do
-    expect(local).to include('#!define KS_DB_URL "mysql://kamailio:secret@10.77.0.31/kamailio"',
-                             '#!define KS_DB_URL_2 "mysql://kamailio:secret@10.77.0.32/kamailio"')
+  it 'asks the database by a proxy of its own, which knows who is away' do
+    expect(local).to include('#!define KS_DB_URL "mysql://kamailio:secret@127.0.0.1/kamailio"')
+    is_expected.to contain_class('kamscale::haproxy').that_comes_before('Class[kamscale::kamailio]')
+    is_expected.to contain_file('/etc/haproxy/haproxy.cfg')
+      .with_content(%r{^    bind 127\.0\.0\.1:3306$})
+      .with_content(%r{^    default-server check port 8404 inter 500 fastinter 250 fall 2 rise 2 on-marked-down shutdown-sessions$})
+      .with_content(%r{^    server proxy1 10\.77\.0\.31:3306\n    server proxy2 10\.77\.0\.32:3306 backup\n\z})
   end
 
   it 'shares with the other CCPs' do
@@ -39,7 +43,9 @@ describe 'kamscale::role::ccp' do
   context 'with one database proxy and no sharing' do
     let(:params) { { database_hosts: ['db'], dmq: false } }
 
-    it { expect(local).not_to match(%r{KS_DB_URL_2|WITH_DMQ}) }
+    it { is_expected.not_to contain_class('kamscale::haproxy') }
+    it { expect(local).to include('#!define KS_DB_URL "mysql://kamailio:secret@db/kamailio"') }
+    it { expect(local).not_to include('WITH_DMQ') }
   end
 
   context 'with a password that a URL cannot hold' do

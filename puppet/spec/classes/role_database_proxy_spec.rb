@@ -18,6 +18,12 @@ describe 'kamscale::role::database_proxy' do
       .with_content(%r{^    tcp-check send-binary 1f00000003\n    tcp-check send "SHOW STATUS LIKE 'wsrep_ready'"$})
   end
 
+  it 'says whether it has a node' do
+    is_expected.to contain_file(config)
+      .with_content(%r{^frontend health\n    mode http\n    bind 10\.77\.0\.31:8404\n})
+      .with_content(%r{^    monitor fail if \{ nbsrv\(database\) lt 1 \}$})
+  end
+
   it 'uses one node, and the others when it is away' do
     is_expected.to contain_file(config)
       .with_content(%r{^    bind 10\.77\.0\.31:3306$})
