@@ -1,13 +1,14 @@
 //! Survey: the task that asks for signals which somebody else measures: agents on the members' hosts,
 //! Prometheus, or Gnocchi. The loop says what it wants to know, and takes what came.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::NodeReport;
 use super::signals::{SignalError, Wanted, ask, from_nodes};
 use super::watch::Source;
 use crate::cloud::Cloud;
@@ -104,6 +105,9 @@ impl Survey {
     }
 }
 
+/// What the hosts of pools say, read once for all the signals of a pool.
+type Hosts = HashMap<String, Result<Vec<NodeReport>, SignalError>>;
+
 #[derive(Debug)]
 struct Asker {
     source: Option<Arc<dyn Source>>,
@@ -118,9 +122,10 @@ impl Asker {
         while !answers.is_closed() {
             tick.tick().await;
             let questions = questions.borrow().clone();
+            let mut hosts = Hosts::default();
             for question in questions {
                 let at_s = now_s();
-                let signal = self.ask(&question, at_s).await;
+                let signal = self.ask(&question, &mut hosts, at_s).await;
                 let finding = Finding {
                     signal: signal.map_err(|error| error.to_string()),
                     question,
@@ -132,7 +137,12 @@ impl Asker {
         }
     }
 
-    async fn ask(&self, question: &Question, now_s: f64) -> Result<Option<Signal>, SignalError> {
+    async fn ask(
+        &self,
+        question: &Question,
+        hosts: &mut Hosts,
+        now_s: f64,
+    ) -> Result<Option<Signal>, SignalError> {
         let wanted = Wanted {
             pool: &question.pool,
             kind: question.kind,
@@ -144,6 +154,19 @@ impl Asker {
             let cloud = self.cloud.as_deref();
             return ask(wanted, &question.source, prometheus, cloud, now_s).await;
         }
+        let reports = match hosts.get(&question.pool) {
+            Some(read) => read,
+            None => {
+                let read = self.read_hosts(question).await;
+                hosts.entry(question.pool.clone()).or_insert(read)
+            }
+        };
+        let reports = reports.as_ref().map_err(Clone::clone)?;
+        let serves_since_s = |name: &str| question.members.get(name).copied();
+        Ok(from_nodes(wanted, reports, serves_since_s, now_s))
+    }
+
+    async fn read_hosts(&self, question: &Question) -> Result<Vec<NodeReport>, SignalError> {
         let source = self.source.as_ref().ok_or_else(|| {
             SignalError::Unfit(
                 "there is neither [gnocchi] nor [prometheus] to read nodes from".into(),
@@ -151,8 +174,66 @@ impl Asker {
         })?;
         let names: Vec<String> = question.members.keys().cloned().collect();
         let reports = source.read_hosts(&question.pool, &names).await;
-        let reports = reports.map_err(SignalError::Unfit)?;
-        let serves_since_s = |name: &str| question.members.get(name).copied();
-        Ok(from_nodes(wanted, &reports, serves_since_s, now_s))
+        reports.map_err(SignalError::Unfit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::nodes::Shares;
+
+    /// A host that is measured, and how often it was asked.
+    #[derive(Debug, Default)]
+    struct OneHost(AtomicUsize);
+
+    #[async_trait]
+    impl Source for OneHost {
+        async fn read(&self, nodes: &[String]) -> Result<Vec<NodeReport>, String> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            let report = NodeReport {
+                node: nodes[0].clone(),
+                pool: Some("ccp".into()),
+                at_s: 100.0,
+                shares: Some(Shares {
+                    cpu: 0.5,
+                    memory: 0.25,
+                    network: None,
+                }),
+                ..NodeReport::default()
+            };
+            Ok(vec![report])
+        }
+    }
+
+    #[tokio::test]
+    async fn the_hosts_of_a_pool_are_read_once_for_all_its_signals() {
+        let host = Arc::new(OneHost::default());
+        let asker = Asker {
+            source: Some(host.clone()),
+            prometheus: None,
+            cloud: None,
+        };
+        let question = |kind| Question {
+            pool: "ccp".into(),
+            subject: "ccp".into(),
+            kind,
+            of: None,
+            source: SignalSource::Nodes,
+            max_age_s: 60.0,
+            members: [("ccp-1".to_owned(), 0.0)].into(),
+        };
+        let mut hosts = Hosts::default();
+        let mut used = Vec::new();
+        for kind in [SignalKind::Cpu, SignalKind::Memory] {
+            let signal = asker.ask(&question(kind), &mut hosts, 100.0).await.unwrap();
+            used.push(signal.map(|signal| signal.used));
+        }
+        assert_eq!(used, [Some(0.5), Some(0.25)]);
+        assert_eq!(host.0.load(Ordering::Relaxed), 1);
     }
 }

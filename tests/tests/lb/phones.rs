@@ -101,6 +101,37 @@ fn a_ccp_reaches_a_phone_behind_nat_by_the_lb_where_it_registered() {
     }
 }
 
+#[test]
+fn who_is_late_to_hear_that_a_call_is_over_is_waited_for() {
+    let run = RunDir::new("lb late");
+    let (ccp, phone) = (SipClient::new(&run), SipClient::new(&run));
+    let _tier = tier(&run, "lb", &[uri_of(&ccp)]);
+    let lb = lb(&run, "lb").define("KS_REPLY_TIMER", 500).start();
+    let seen = registered(&phone, &lb, &ccp);
+    let invite = from_inside(&ccp, "INVITE", &seen);
+    ccp.send(&invite, lb.sip());
+    let rings = request_at(&phone, "INVITE");
+    let reply = SipMessage::reply(&rings, 200, "OK", "phone")
+        .with("Contact", format!("<sip:alice@{BELIEVED}>"));
+    phone.send(&reply, lb.sip());
+    let mut call = ccp.sent(lb.sip(), invite);
+    assert_eq!(call.final_reply().status(), Some(200));
+    call.ack();
+    request_at(&phone, "ACK");
+
+    let bye = bye_of_callee(&phone, &rings, "phone");
+    phone.send(&bye, lb.sip());
+    // The third copy comes 1.5 s after the first: three times what a new request would be given.
+    let copies = ["first", "second", "third"].map(|_| request_at(&ccp, "BYE"));
+    answer(&ccp, lb.sip(), &copies[2], 200);
+    let reply = phone.receive(PATIENCE);
+    assert_eq!(
+        reply.and_then(|r| r.status()),
+        Some(200),
+        "nobody else has the call"
+    );
+}
+
 /// The phone that was called ends the call along the way that its INVITE had.
 #[track_caller]
 fn hangs_up(phone: &SipClient, lb: &Kamailio<'_>, invite: &SipMessage, ccp: &SipClient) {

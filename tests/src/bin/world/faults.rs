@@ -136,10 +136,10 @@ impl Fault {
         })
     }
 
-    /// Takes back what can be taken back.
-    pub(crate) fn mend(self, injected: &Injected) -> Result<(), String> {
+    /// Takes back what can be taken back: a CCP that was removed since has nobody to hear.
+    pub(crate) fn mend(self, platform: &Platform, injected: &Injected) -> Result<(), String> {
         match &injected.host {
-            Some(host) if self.what == Break::Partition => {
+            Some(host) if self.what == Break::Partition && platform.init(host).is_some() => {
                 Platform::script("net.sh", &["join", "lb1", host])
             }
             _ => Ok(()),

@@ -116,7 +116,7 @@ impl World {
             watcher.end();
         });
         if let (Some(fault), Some(injected)) = (run.fault, &story.injected)
-            && let Err(why) = fault.mend(injected)
+            && let Err(why) = fault.mend(&platform, injected)
         {
             story.problem(why);
         }
