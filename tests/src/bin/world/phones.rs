@@ -19,8 +19,9 @@ use crate::platform::{answer, command_in, command_of, inside};
 pub(crate) const OFFICE: u32 = 300;
 /// The first office's address; the others follow.
 const FIRST: Ipv4Addr = Ipv4Addr::new(10, 77, 4, 1);
-/// How long a sipp may take to hang up its last calls when it shall end.
-const FAREWELL: Duration = Duration::from_secs(90);
+/// How long a sipp may take to hang up its last calls when it shall end: the longest talk, and the time that a BYE to a host
+/// that died is given.
+const FAREWELL: Duration = Duration::from_secs(240);
 
 /// A sipp that runs a scenario.
 #[derive(Debug)]

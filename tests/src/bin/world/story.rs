@@ -377,7 +377,8 @@ impl<'a> Story<'a> {
             return Ok(());
         };
         let now = self.watcher.now();
-        let injected = fault.inject(self.platform, &now, || self.watcher.t())?;
+        let mut injected = fault.inject(self.platform, &now, || self.watcher.t())?;
+        injected.lived = fault.lived(&injected, &now, &self.watcher.now());
         self.note(
             "fault",
             json!({"fault": fault.word, "what": injected.what, "lived_there": injected.lived}),
