@@ -67,7 +67,7 @@ class kamscale::role::ccp (
     contain kamscale::database_access
     # A worker that has no database at its start does not start.
     Class['kamscale::database_access'] -> Class['kamscale::kamailio']
-    $database_host = '127.0.0.1'
+    $database_host = "127.0.0.1:${kamscale::database_access::port}"
   } else {
     $database_host = $database_hosts[0]
   }

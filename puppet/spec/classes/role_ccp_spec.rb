@@ -14,7 +14,7 @@ describe 'kamscale::role::ccp' do
   it { is_expected.not_to contain_file('/etc/kamailio/tls.cfg') }
 
   it 'asks the database by a proxy of its own, which knows who is away' do
-    expect(local).to include('#!define KS_DB_URL "mysql://kamailio:secret@127.0.0.1/kamailio"')
+    expect(local).to include('#!define KS_DB_URL "mysql://kamailio:secret@127.0.0.1:3306/kamailio"')
     is_expected.to contain_class('kamscale::haproxy').that_comes_before('Class[kamscale::kamailio]')
     is_expected.to contain_file('/etc/haproxy/haproxy.cfg')
       .with_content(%r{^    bind 127\.0\.0\.1:3306$})
