@@ -40,12 +40,12 @@ aodh_is_of_pypi() { [ "$(<"$ETC/aodh-release")" = pypi ]; }
 AODH_OF_PYPI=$DATA/aodh-pypi
 
 # uwsgi's plain HTTP socket ends the connection after each answer: the header says so to clients that would reuse it.
-uwsgi() { # uwsgi NAME PROCESSES THREADS WORDS...: sets COMMAND
-    local name=$1 processes=$2 threads=$3
-    shift 3
+uwsgi() { # uwsgi NAME THREADS WORDS...: sets COMMAND
+    local name=$1 threads=$2
+    shift 2
     COMMAND=(uwsgi_python3 --http-socket "${AT[$name]}:${PORT[$name]}" --master --die-on-term --enable-threads --lazy-apps
         --no-threads-wait --worker-reload-mercy 2 --buffer-size 65535 --disable-logging
-        --add-header "Connection: close" --processes "$processes" --threads "$threads" --chdir / "$@")
+        --add-header "Connection: close" --processes 1 --threads "$threads" --chdir / "$@")
 }
 
 command_of() { # command_of NAME: sets COMMAND
@@ -70,27 +70,26 @@ command_of() { # command_of NAME: sets COMMAND
             /usr/lib/rabbitmq/bin/rabbitmq-server)
         ;;
     keystone)
-        uwsgi keystone 1 8 --wsgi-file /usr/bin/keystone-wsgi-public
+        uwsgi keystone 8 --wsgi-file /usr/bin/keystone-wsgi-public
         COMMAND=(env OS_KEYSTONE_CONFIG_FILES="$conf" "${COMMAND[@]}")
         ;;
-    # One thread in each: requests share how a search is checked, and some end without an answer.
-    gnocchi-api) uwsgi gnocchi-api 4 1 --wsgi gnocchi.rest.wsgi --pyargv "--config-file $conf" ;;
+    gnocchi-api) uwsgi gnocchi-api 8 --wsgi gnocchi.rest.wsgi --pyargv "--config-file $conf" ;;
     aodh-*)
         local programs=/usr/bin words=()
         if aodh_is_of_pypi; then programs=$AODH_OF_PYPI/bin words=(--venv "$AODH_OF_PYPI"); fi
         if [ "$1" = aodh-api ]; then
-            uwsgi aodh-api 1 8 "${words[@]}" --wsgi-file "$programs/aodh-api" --pyargv "--config-file $conf"
+            uwsgi aodh-api 8 "${words[@]}" --wsgi-file "$programs/aodh-api" --pyargv "--config-file $conf"
         else
             # The evaluator of Debian's release knows no Prometheus.
             COMMAND=(env PROMETHEUS_HOST="${AT[prometheus]}" PROMETHEUS_PORT="${PORT[prometheus]}" "$programs/$1" --config-file "$conf")
         fi
         ;;
     placement)
-        uwsgi placement 1 8 --wsgi-file /usr/bin/placement-api
+        uwsgi placement 8 --wsgi-file /usr/bin/placement-api
         COMMAND=(env OS_PLACEMENT_CONFIG_DIR="$ETC" "${COMMAND[@]}")
         ;;
     # One thread: it is made of green threads, whose locks do not know a second real one.
-    neutron) uwsgi neutron 1 1 --wsgi-file /usr/bin/neutron-api --pyargv "--config-file $conf" ;;
+    neutron) uwsgi neutron 1 --wsgi-file /usr/bin/neutron-api --pyargv "--config-file $conf" ;;
     glance) COMMAND=(glance-api --config-file "$conf") ;;
     heat-engine)
         COMMAND=(env KAMSCALE_OPENSTACK_DIR="$DIR" heat-engine --config-file "$conf")
