@@ -136,21 +136,6 @@ impl Fault {
         })
     }
 
-    /// Calls that ended with it: those that were there, or as many as there were when it was done; some came meanwhile.
-    pub(crate) fn lived(self, injected: &Injected, before: &Moment, after: &Moment) -> u32 {
-        let pool = match self.what {
-            Break::Ccp | Break::Partition => "ccp",
-            Break::Media => "conference",
-            _ => return injected.lived,
-        };
-        // A host that is gone has no name any more; its member has.
-        let mut there = before.members(pool);
-        let member = there.find(|(_, m)| Some(&m.host) == injected.host.as_ref());
-        let same = |name: &String| member.as_ref().is_some_and(|(known, _)| *known == name);
-        let later = after.members(pool).find(|(name, _)| same(name));
-        injected.lived.max(later.map_or(0, |(_, m)| m.calls))
-    }
-
     /// Takes back what can be taken back: a CCP that was removed since has nobody to hear.
     pub(crate) fn mend(self, platform: &Platform, injected: &Injected) -> Result<(), String> {
         match &injected.host {

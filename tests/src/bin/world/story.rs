@@ -377,8 +377,7 @@ impl<'a> Story<'a> {
             return Ok(());
         };
         let now = self.watcher.now();
-        let mut injected = fault.inject(self.platform, &now, || self.watcher.t())?;
-        injected.lived = fault.lived(&injected, &now, &self.watcher.now());
+        let injected = fault.inject(self.platform, &now, || self.watcher.t())?;
         self.note(
             "fault",
             json!({"fault": fault.word, "what": injected.what, "lived_there": injected.lived}),
