@@ -4,13 +4,18 @@
 use super::number::count;
 use super::supply::Supply;
 use super::want::{SignalReading, band};
-use super::{Signal, SignalPolicy};
+use super::{MemberView, Phase, Signal, SignalPolicy};
 
-/// A signal is used if so many of the active members reported it.
+/// A signal is used if so many reported it of the active members that can have done so.
 const REPORTED: f64 = 0.8;
 
 /// A measured signal against its thresholds.
-pub(super) fn read_signal(signal: &Signal, rule: &SignalPolicy, supply: Supply) -> SignalReading {
+pub(super) fn read_signal(
+    signal: &Signal,
+    rule: &SignalPolicy,
+    supply: Supply,
+    members: &[MemberView],
+) -> SignalReading {
     let active = supply.serving + supply.down;
     let reported = signal.reported.unwrap_or(active);
     if !signal.used.is_finite() || signal.age_s.is_nan() {
@@ -23,7 +28,10 @@ pub(super) fn read_signal(signal: &Signal, rule: &SignalPolicy, supply: Supply) 
         );
         return unusable(rule, supply, why);
     }
-    if f64::from(reported) < REPORTED * f64::from(active) {
+    // A newcomer need not have reported yet: waiting for it would make a small pool blind whenever it grows.
+    let is_due = |m: &&MemberView| m.phase == Phase::Active && m.age_s >= rule.max_age_s;
+    let due = u32::try_from(members.iter().filter(is_due).count()).unwrap_or(u32::MAX);
+    if f64::from(reported) < REPORTED * f64::from(due) {
         let why = format!("{reported} of {active} members reported it");
         return unusable(rule, supply, why);
     }

@@ -123,7 +123,7 @@ pub(super) fn read(
     for rule in &policy.signals {
         let same = |signal: &&Signal| signal.kind == rule.kind && signal.of == rule.of;
         all.push(match observation.signals.iter().find(same) {
-            Some(signal) => read_signal(signal, rule, supply),
+            Some(signal) => read_signal(signal, rule, supply, &observation.members),
             None => unusable(rule, supply, "it was not measured".into()),
         });
     }
