@@ -1,5 +1,7 @@
 //! Presence and busy lamps, between subscribers at different nodes.
 
+use std::net::SocketAddr;
+
 use kamscale_tests::{Phone, RunDir, SipMessage};
 
 use super::site::{DOMAIN, Node, Site, hang_up, notified, take};
@@ -84,6 +86,40 @@ fn a_lamp_shows_calls_at_another_node_and_goes_out() {
         "{states:?}"
     );
     nodes.iter().for_each(Node::has_no_errors);
+}
+
+/// What pua_dialoginfo tells of a call of bob's.
+fn told(state: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\"?>\n<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" version=\"0\" \
+         state=\"full\" entity=\"sip:bob@example.test\">\n  <dialog id=\"padi-1\" call-id=\"c\" \
+         direction=\"recipient\">\n    <state>{state}</state>\n  </dialog>\n</dialog-info>\n"
+    )
+}
+
+#[test]
+fn a_state_of_a_call_that_comes_late_changes_no_lamp() {
+    let run = RunDir::new("ccp");
+    let site = Site::new(&run, &["bob", "desk"]);
+    let node = site.node("one");
+    let desk = site.registered("desk", &node);
+    subscribe(&desk, "bob", "dialog", &node);
+    let own = node.kamailio.sip().ip();
+    let server = Phone::at(SocketAddr::new(own, 7000), "bob", DOMAIN, "");
+    let publish = |state: &str| {
+        let request = server.request("PUBLISH", "bob").with("Event", "dialog");
+        let request = request.with("Content-Type", "application/dialog-info+xml");
+        let request = request.with("Expires", 600).with_body(&told(state));
+        server.ask(&request, SocketAddr::new(own, 5062)).status()
+    };
+    assert_eq!(publish("confirmed"), Some(200));
+    assert_eq!(publish("early"), Some(500), "after `confirmed`");
+    notified(&desk, &node, "<state>confirmed</state>");
+    assert_eq!(publish("confirmed"), Some(200), "told again");
+    assert_eq!(publish("terminated"), Some(200));
+    assert_eq!(publish("confirmed"), Some(500), "after `terminated`");
+    notified(&desk, &node, "<state>terminated</state>");
+    node.has_no_errors();
 }
 
 #[test]
