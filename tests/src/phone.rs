@@ -20,6 +20,18 @@ pub struct Phone {
     count: AtomicU32,
 }
 
+/// So often a request is answered that its nonce is stale.
+const STALE_MAX: u32 = 4;
+
+/// The challenge in a reply, and the header that answers it.
+fn challenge(reply: &SipMessage) -> Option<(&str, &'static str)> {
+    match reply.status() {
+        Some(401) => Some((reply.header("WWW-Authenticate")?, "Authorization")),
+        Some(407) => Some((reply.header("Proxy-Authenticate")?, "Proxy-Authorization")),
+        _ => None,
+    }
+}
+
 impl Phone {
     /// A phone at this address.
     ///
@@ -63,17 +75,27 @@ impl Phone {
             .replacing("Contact", &contact)
     }
 
-    /// The request's final answer; a challenge is answered once.
+    /// The request's final answer; a challenge is answered once, and once more each time that says no
+    /// more than that the nonce is stale (RFC 7616, 3.3), as phones do.
     ///
     /// # Panics
     /// If no answer comes.
     #[track_caller]
     pub fn ask(&self, request: &SipMessage, target: SocketAddr) -> SipMessage {
-        let reply = self.exchange(request, target);
-        match self.answering(request, &reply) {
-            Some(again) => self.exchange(&again, target),
-            None => reply,
+        let mut reply = self.exchange(request, target);
+        let mut asked = request.clone();
+        for attempt in 0..STALE_MAX {
+            let stale = challenge(&reply).is_some_and(|(text, _)| text.contains("stale=true"));
+            let Some(again) = self
+                .answering(&asked, &reply)
+                .filter(|_| attempt == 0 || stale)
+            else {
+                break;
+            };
+            reply = self.exchange(&again, target);
+            asked = again;
         }
+        reply
     }
 
     #[track_caller]
@@ -85,18 +107,17 @@ impl Phone {
     /// The same request with an answer to the challenge in the reply, if that is one.
     #[must_use]
     pub fn answering(&self, request: &SipMessage, reply: &SipMessage) -> Option<SipMessage> {
-        let (challenge, name) = match reply.status() {
-            Some(401) => (reply.header("WWW-Authenticate")?, "Authorization"),
-            Some(407) => (reply.header("Proxy-Authenticate")?, "Proxy-Authorization"),
-            _ => return None,
-        };
+        let (challenge, name) = challenge(reply)?;
         let mut words = request.start_line().split(' ');
         let (method, uri) = (words.next()?, words.next()?);
         let answer = self.digest(challenge, method, uri)?;
         let (number, _) = request.cseq()?;
         let again = request.clone().replacing("Via", &self.client.via());
         let again = again.replacing("CSeq", &format!("{} {method}", number + 1));
-        Some(again.with(name, answer))
+        Some(match again.header(name) {
+            Some(_) => again.replacing(name, &answer),
+            None => again.with(name, answer),
+        })
     }
 
     fn digest(&self, challenge: &str, method: &str, uri: &str) -> Option<String> {

@@ -47,8 +47,8 @@ fn event_routes_run_for_what_probes_an_operator_and_scripts_say() {
     let routes = format!("{ROUTES}{EVENTS}");
     let kamailio = Kamailio::with_text(&run, &config(&parameters, &routes)).start();
     let (m0, m1) = (all[0].uri(), all[1].uri());
-    publish(&mut publisher, table(&all[..2]));
     let generation = kamailio.observed("default").workers[0].generation + 1;
+    publish(&mut publisher, table(&all[..2]));
     await_told(
         &kamailio,
         &format!("table-applied {generation} pools 2 of <null>"),
