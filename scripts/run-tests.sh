@@ -9,7 +9,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$ROOT" || exit 1
 TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
 LOGS=$TARGET/reports/tests
-STEPS=(shm kamailio-sys kamailio module-logic agent safe-layer puppet build puppet-real end-to-end kamailio-6.0 openstack)
+STEPS=(shm kamailio-sys kamailio module-logic agent safe-layer puppet build puppet-real end-to-end kamailio-6.0 openstack world)
 PASSED=0 FAILED=0 SKIPPED=0
 REASONS=() # one line per skipped test
 BROKEN=()  # one line per runner that failed

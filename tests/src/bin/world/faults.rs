@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use kamscale_tests::Watch;
 
+use crate::course::Moment;
 use crate::database;
 use crate::platform::Platform;
 use crate::story::Kind;
-use crate::watcher::Moment;
 
 /// A new machine is looked for as long.
 const COMES: Duration = Duration::from_secs(120);

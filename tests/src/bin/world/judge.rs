@@ -3,11 +3,12 @@
 use kamscale_tests::report::{Figure, Report, rounded};
 use serde_json::{Value, json};
 
+use crate::course::Course;
 use crate::faults::{Fault, Injected};
 use crate::ledger::{Ledger, Totals};
+use crate::newcomer::Marks;
 use crate::platform::Decider;
-use crate::story::{Kind, Marks, Story};
-use crate::watcher::Course;
+use crate::story::{Kind, Story};
 
 /// Of a run, when it is over.
 #[derive(Debug)]

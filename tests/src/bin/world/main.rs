@@ -11,11 +11,13 @@
 mod aodh;
 mod by_feature;
 mod by_stack;
+mod course;
 mod database;
 mod faults;
 mod judge;
 mod ledger;
 mod names;
+mod newcomer;
 mod phones;
 mod platform;
 mod rooms;

@@ -8,6 +8,7 @@ use std::time::Instant;
 use kamscale_tests::RunDir;
 use kamscale_tests::report::{self, rounded};
 
+use crate::course::Course;
 use crate::faults::{self, Fault};
 use crate::judge::Outcome;
 use crate::ledger::Ledger;
@@ -153,7 +154,7 @@ impl World {
 }
 
 /// The picture, the whole course, and what the callers logged if a promise was broken.
-fn keep(run: &Run, files: &RunDir, outcome: &Outcome, course: &crate::watcher::Course) {
+fn keep(run: &Run, files: &RunDir, outcome: &Outcome, course: &Course) {
     let svg = report::write(
         &format!("world-{}.svg", run.name),
         &timeline::draw(outcome, course),

@@ -3,9 +3,9 @@
 
 use kamscale_tests::plot::{Anchor, Canvas, Panel, Rows};
 
+use crate::course::{Course, Moment};
 use crate::judge::Outcome;
 use crate::story::Kind;
-use crate::watcher::{Course, Moment};
 
 // Okabe and Ito's palette, which colour-blind people can tell apart.
 const BLUE: &str = "#0072B2";
