@@ -13,7 +13,7 @@ use kamscale_tests::{
     Answer, Kamailio, KamailioSetup, Member, PATIENCE, RunDir, SipClient, SipMessage, wait_until,
 };
 
-use crate::support::{answer, member, pool, publish, request_at, uri_of};
+use crate::support::{answer, member, pool, publish, reply_at, request_at, uri_of};
 
 /// The shipped file as one of the LBs.
 fn lb<'a>(run: &'a RunDir, name: &str) -> KamailioSetup<'a> {
@@ -148,8 +148,7 @@ fn a_subscription_whose_ccp_is_gone_is_refreshed_at_another() {
     let subscribe = of(&phone, "alice", "SUBSCRIBE", "sip:bob@example.test");
     phone.send(&subscribe, lb.sip());
     answer(&old, lb.sip(), &request_at(&old, "SUBSCRIBE"), 200);
-    let made = phone.receive(PATIENCE);
-    let made = made.unwrap_or_else(|| panic!("no answer to SUBSCRIBE"));
+    let made = reply_at(&phone);
     publish(
         &mut agent,
         vec![pool("ccp", vec![member("new", uri_of(&new))])],

@@ -144,6 +144,20 @@ pub(crate) fn request_at(phone: &SipClient, method: &str) -> SipMessage {
     }
 }
 
+/// Awaits the next reply at a socket that plays a phone by hand: keepalives and what is sent again may come before.
+#[track_caller]
+pub(crate) fn reply_at(phone: &SipClient) -> SipMessage {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let rest = end.saturating_duration_since(Instant::now());
+        let message = phone.receive(rest);
+        let message = message.unwrap_or_else(|| panic!("no reply at {}", phone.address()));
+        if message.status().is_some() {
+            return message;
+        }
+    }
+}
+
 /// The status of a single request with headers, and one header of the answer.
 #[track_caller]
 pub(crate) fn ask(

@@ -8,7 +8,7 @@ use kamscale_tests::{Kamailio, PATIENCE, RunDir, SipClient, SipMessage, tool, wa
 use super::streams::StreamPhone;
 use super::two_phones::bye_of_callee;
 use super::{lb, of, tier};
-use crate::support::{answer, request_at, uri_of};
+use crate::support::{answer, reply_at, request_at, uri_of};
 
 /// Where a phone behind NAT believes to be.
 const BELIEVED: &str = "192.168.7.7:5062";
@@ -40,8 +40,7 @@ fn registered(phone: &SipClient, lb: &Kamailio<'_>, ccp: &SipClient) -> SipMessa
     phone.send(&register, lb.sip());
     let seen = request_at(ccp, "REGISTER");
     accept(ccp, lb, &seen);
-    let reply = phone.receive(PATIENCE);
-    let reply = reply.unwrap_or_else(|| panic!("no answer to REGISTER"));
+    let reply = reply_at(phone);
     assert_eq!(reply.status(), Some(200));
     let told = (reply.header("Path"), reply.header("Server"));
     assert_eq!(told, (None, None), "what the phone need not know");
@@ -124,9 +123,8 @@ fn who_is_late_to_hear_that_a_call_is_over_is_waited_for() {
     // The third copy comes 1.5 s after the first: three times what a new request would be given.
     let copies = ["first", "second", "third"].map(|_| request_at(&ccp, "BYE"));
     answer(&ccp, lb.sip(), &copies[2], 200);
-    let reply = phone.receive(PATIENCE);
     assert_eq!(
-        reply.and_then(|r| r.status()),
+        reply_at(&phone).status(),
         Some(200),
         "nobody else has the call"
     );
@@ -141,8 +139,7 @@ fn hangs_up(phone: &SipClient, lb: &Kamailio<'_>, invite: &SipMessage, ccp: &Sip
     let at_ccp = format!("BYE sip:client@{} SIP/2.0", ccp.address());
     assert_eq!(seen.start_line(), at_ccp, "what was hidden is plain inside");
     answer(ccp, lb.sip(), &seen, 200);
-    let reply = phone.receive(PATIENCE);
-    assert_eq!(reply.and_then(|r| r.status()), Some(200));
+    assert_eq!(reply_at(phone).status(), Some(200));
 }
 
 #[test]
@@ -197,8 +194,7 @@ fn a_call_of_a_phone_behind_nat_comes_back_to_it_and_the_inside_stays_hidden() {
         format!("BYE sip:alice@{BELIEVED} SIP/2.0")
     );
     answer(&phone, lb.sip(), &hung_up, 200);
-    let over = ccp.receive(PATIENCE);
-    assert_eq!(over.and_then(|r| r.status()), Some(200));
+    assert_eq!(reply_at(&ccp).status(), Some(200));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use kamscale_tests::{Kamailio, PATIENCE, RunDir, SipClient, SipMessage, wait_until};
 
 use super::{lb, of, tier};
-use crate::support::request_at;
+use crate::support::{reply_at, request_at};
 
 const CCP: &str = r#"
 debug=2
@@ -115,8 +115,7 @@ fn two_phones_behind_nat_call_each_other_and_either_may_hang_up() {
             assert_eq!(seen.start_line(), format!("BYE {} SIP/2.0", bob.believed));
             hidden(&seen);
             bob.answer(&seen, 200);
-            let over = alice.client.receive(PATIENCE);
-            assert_eq!(over.and_then(|r| r.status()), Some(200));
+            assert_eq!(reply_at(&alice.client).status(), Some(200));
         } else {
             let bye = bye_of_callee(&bob.client, &rings, "bob");
             bob.client.send(&bye, lb.sip());
@@ -124,8 +123,7 @@ fn two_phones_behind_nat_call_each_other_and_either_may_hang_up() {
             assert_eq!(seen.start_line(), format!("BYE {} SIP/2.0", alice.believed));
             hidden(&seen);
             alice.answer(&seen, 200);
-            let over = bob.client.receive(PATIENCE);
-            assert_eq!(over.and_then(|r| r.status()), Some(200));
+            assert_eq!(reply_at(&bob.client).status(), Some(200));
         }
         wait_until("no call is left", PATIENCE, || {
             lb.observed("lb").members.iter().all(|m| m.calls == 0)
