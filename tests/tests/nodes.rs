@@ -171,10 +171,12 @@ fn with_a_third_of_all_messages_lost_callers_meet_and_nothing_stays() {
         assert_eq!((first.bye(), guest.bye()), (200, 200));
     }
     nodes.iter().for_each(|node| site.await_keys(node, 0, 0));
+    // How many there are depends on how many fit into one.
+    let (passed, lost) = site.net.counts();
     assert!(
-        site.net.counts().1 > 50,
-        "nothing was lost: {:?}",
-        site.net.counts()
+        lost * 10 > passed + lost,
+        "{lost} of {} were lost",
+        passed + lost
     );
 }
 
