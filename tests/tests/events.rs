@@ -43,7 +43,8 @@ fn event_routes_run_for_what_probes_an_operator_and_scripts_say() {
     let run = RunDir::new("health");
     let all = members(&run);
     let mut publisher = publisher(&run, table(&all[..1]));
-    let parameters = format!("{PROBING}modparam(\"kamscale\", \"mark_down_s\", 1)\n");
+    // Whole seconds: a mark of one may be over before who looks for it has looked.
+    let parameters = format!("{PROBING}modparam(\"kamscale\", \"mark_down_s\", 3)\n");
     let routes = format!("{ROUTES}{EVENTS}");
     let kamailio = Kamailio::with_text(&run, &config(&parameters, &routes)).start();
     let (m0, m1) = (all[0].uri(), all[1].uri());
