@@ -83,7 +83,9 @@ applies_with() { # applies_with EXIT-CODE
 ./host.sh up media $MEDIA
 ./host.sh wait media
 head -c 8000 /dev/zero | tr '\0' '\325' >"$WORK/voice.alaw"
-phone sipp -sn uas -i $PHONES -mi $PHONES -p 5060 -rtp_echo -nostdin -trace_msg -message_file core.log >"$WORK/core.out" 2>&1 &
+# Not `phone`: that would be killed instead of what it runs.
+(cd "$WORK" && exec nsenter --net="/run/netns/$(namespace_of phones)" sipp -sn uas -i $PHONES -mi $PHONES -p 5060 -rtp_echo \
+    -nostdin -trace_msg -message_file core.log) >"$WORK/core.out" 2>&1 &
 CORE=$!
 
 # --- the role ---
