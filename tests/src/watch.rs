@@ -80,9 +80,9 @@ impl Watch {
 
     /// Looks now; `t` is the caller's clock.
     pub fn sample(&mut self, t: f64) -> Sample {
-        // Attaches on the first look; afterwards only a new generation is copied.
-        if self.epoch == 0 {
-            self.epoch = 1;
+        // Attaches until there is a table; afterwards only a new generation is copied.
+        if self.desired.table().generation() == 0 {
+            self.epoch += 1;
         }
         while self.desired.refresh(self.epoch) == Refresh::Torn {}
         let seen = self.observer.snapshot();

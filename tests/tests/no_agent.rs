@@ -1,7 +1,7 @@
 //! A Kamailio without an agent routes by `pools_file`; the first agent that publishes takes over,
 //! and from then on its table is what a restart finds.
 
-use kamscale_tests::{Kamailio, Member, RunDir, SipClient};
+use kamscale_tests::{Kamailio, Member, RunDir, SipClient, Watch};
 
 use crate::support::{ask, await_calls, config, member, pool, publish, publisher, shown};
 
@@ -38,6 +38,8 @@ fn pools_come_from_the_file_until_an_agent_publishes() {
     );
     let mut kamailio = Kamailio::with_text(&run, &config(&parameter, ROUTES)).start();
     let client = SipClient::new(&run);
+    let mut watch = Watch::new(&run.shm_dir(), "default");
+    assert!(watch.sample(0.0).pools.is_empty(), "nobody published");
     assert_eq!(destination(&client, &kamailio), (one.uri(), "0".into()));
     assert_eq!(kamailio.rpc(&["kamscale.status"])[0]["agent_pid"], 0);
     let mut call = client.invite(kamailio.sip(), "conf-1");
@@ -51,6 +53,11 @@ fn pools_come_from_the_file_until_an_agent_publishes() {
         "the agent's table is in use",
         kamscale_tests::PATIENCE,
         || destination(&client, &kamailio).1 == "1",
+    );
+    let seen = watch.sample(1.0).pools;
+    assert!(
+        seen.contains_key("conference"),
+        "who looked before sees it, too"
     );
     publish(
         &mut agent,
