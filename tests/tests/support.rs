@@ -133,26 +133,23 @@ pub(crate) fn await_calls(kamailio: &Kamailio<'_>, pool: &str, name: &str, now: 
 /// Awaits the next request of this method at a socket that plays a member by hand.
 #[track_caller]
 pub(crate) fn request_at(phone: &SipClient, method: &str) -> SipMessage {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        let rest = end.saturating_duration_since(Instant::now());
-        let message = phone.receive(rest);
-        let message = message.unwrap_or_else(|| panic!("no {method} at {}", phone.address()));
-        if message.method() == Some(method) {
-            return message;
-        }
-    }
+    next_at(phone, method, |message| message.method() == Some(method))
 }
 
 /// Awaits the next reply at a socket that plays a phone by hand: keepalives and what is sent again may come before.
 #[track_caller]
 pub(crate) fn reply_at(phone: &SipClient) -> SipMessage {
+    next_at(phone, "reply", |message| message.status().is_some())
+}
+
+#[track_caller]
+fn next_at(phone: &SipClient, what: &str, is_meant: impl Fn(&SipMessage) -> bool) -> SipMessage {
     let end = Instant::now() + PATIENCE;
     loop {
         let rest = end.saturating_duration_since(Instant::now());
         let message = phone.receive(rest);
-        let message = message.unwrap_or_else(|| panic!("no reply at {}", phone.address()));
-        if message.status().is_some() {
+        let message = message.unwrap_or_else(|| panic!("no {what} at {}", phone.address()));
+        if is_meant(&message) {
             return message;
         }
     }
